@@ -1,0 +1,88 @@
+"""Ids: each kind is a type of its own, knows its prefix form, and says what an ambiguous prefix fits."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterable
+from typing import Self
+
+from ledger.errors import AmbiguousError, NotFoundError, Problem, InvalidError
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_PREFIX = re.compile(r"[0-9a-f-]{1,36}")
+
+# The namespace under which an agent and its own session id become one session id, on every machine.
+_SESSIONS = uuid.UUID("6f1d7c52-3b0e-5c7a-9a64-2f0f5d1a8c11")
+
+
+class Id(str):
+    """A UUID in its 36-character lower-case form; raises InvalidError on anything else."""
+
+    __slots__ = ()
+    noun = "id"
+
+    def __new__(cls, text: str) -> Self:
+        if not _UUID.fullmatch(text):
+            raise InvalidError(
+                f"not a valid {cls.noun}: {text!r}",
+                [Problem(cls.noun, "must be a lower-case UUID such as 0199f3c2-7b1e-7abc-8def-0123456789ab")],
+            )
+        return super().__new__(cls, text)
+
+    @property
+    def short(self) -> str:
+        """The first 13 characters: for events made in the same millisecond of one machine, still readable."""
+        return self[:13]
+
+    @classmethod
+    def find(cls, prefix: str, among: Iterable[str]) -> Self:
+        """Return the one id of `among` that starts with `prefix`.
+
+        Raises NotFoundError if none does, AmbiguousError (with the matches) if several do.
+        """
+        wanted = prefix.lower()
+        matches = sorted(set(i for i in among if i.startswith(wanted))) if is_prefix(wanted) else []
+        if not matches:
+            raise NotFoundError(f"no {cls.noun} starts with {prefix!r}")
+        if len(matches) > 1 and wanted not in matches:
+            raise AmbiguousError(
+                f"{prefix!r} fits {len(matches)} {cls.noun}s: " + ", ".join(matches[:5]),
+                matches=matches,
+                hint="give more characters of the one you mean",
+            )
+        return cls(wanted if wanted in matches else matches[0])
+
+
+class EventId(Id):
+    """A UUIDv7 from the hybrid logical clock: as text, ids sort in the order of the fold."""
+
+    __slots__ = ()
+    noun = "event id"
+
+    @property
+    def millis(self) -> int:
+        """Milliseconds since 1970, as the clock counted them."""
+        return int(self[:8] + self[9:13], 16)
+
+    @property
+    def counter(self) -> int:
+        """The 12-bit logical part (0 to 4095)."""
+        return int(self[15:18], 16)
+
+
+class SessionId(Id):
+    """A UUIDv5 of an agent and the agent's own session id."""
+
+    __slots__ = ()
+    noun = "session id"
+
+    @classmethod
+    def of(cls, agent: str, key: str) -> Self:
+        """Derive the session id that hooks and importers share for one run of one agent."""
+        return cls(str(uuid.uuid5(_SESSIONS, f"{agent}\n{key}")))
+
+
+def is_prefix(text: str) -> bool:
+    """Whether `text` could be the start of an id."""
+    return _PREFIX.fullmatch(text) is not None

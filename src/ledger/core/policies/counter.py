@@ -1,0 +1,35 @@
+"""`counter`: a whole number; increments add up, whoever made them and in whatever order."""
+
+from __future__ import annotations
+
+from ledger.core.policies.policy import Cell, Op, Outcome, Value, Write
+from ledger.errors import Problem
+
+name = "counter"
+combines = True
+
+_MIN, _MAX = -(2**63), 2**63 - 1
+
+
+def problems(value: Value) -> list[Problem]:
+    """A whole number of at most 64 bits."""
+    return [] if _is_whole(value) else [Problem("value", "a counter holds a whole number of at most 64 bits")]
+
+
+def diff(old: Cell, new: Value) -> Op:
+    """The difference."""
+    return Op("context.incremented", {"by": new - _number(old.value)})
+
+
+def apply(cell: Cell, write: Write) -> Outcome:
+    """The sum, held within 64 bits."""
+    total = _number(cell.value) + _number(write.fields.get("by"))
+    return Outcome(Cell(max(_MIN, min(_MAX, total))))
+
+
+def _is_whole(value: Value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and _MIN <= value <= _MAX
+
+
+def _number(value: Value) -> int:
+    return value if _is_whole(value) else 0

@@ -1,0 +1,45 @@
+"""`map`: each field by itself; the later write of a field wins, and the one it did not see is reported lost.
+
+Marks: field -> the id of the write that put it there. A write names the ids it saw of the fields it touches.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ledger.core.policies.policy import Cell, Op, Outcome, Value, Write, text_of
+from ledger.errors import Problem
+
+name = "map"
+combines = True
+
+
+def problems(value: Value) -> list[Problem]:
+    """A mapping."""
+    return [] if isinstance(value, dict) else [Problem("value", "a map holds a mapping of fields to values")]
+
+
+def diff(old: Cell, new: Value) -> Op:
+    """The fields that differ, the fields to remove, and the ids seen of both."""
+    there = old.value or {}
+    fields = {f: v for f, v in new.items() if f not in there or text_of(there[f]) != text_of(v)}
+    removed = sorted(f for f in there if f not in new)
+    seen = {f: old.marks[f] for f in sorted([*fields, *removed]) if f in old.marks}
+    if removed and not fields:
+        return Op("context.removed", {"values": removed, "seen": seen})
+    return Op("context.set", {"fields": fields, "remove": removed, "seen": seen})
+
+
+def apply(cell: Cell, write: Write) -> Outcome:
+    """The map with its new fields; a remove takes only the write of a field that it saw."""
+    seen: dict[str, Any] = write.fields.get("seen", {})
+    value, marks = dict(cell.value or {}), dict(cell.marks)
+    lost = []
+    for f in write.fields.get("remove", write.fields.get("values", ())):
+        if f in value and marks.get(f) == seen.get(f):
+            del value[f], marks[f]
+    for f, new in write.fields.get("fields", {}).items():
+        if f in value and marks.get(f) != seen.get(f):
+            lost.append({f: value[f]})
+        value[f], marks[f] = new, write.stamp
+    return Outcome(Cell(value, marks), tuple(lost))
