@@ -37,7 +37,7 @@ def refuse_jump(now_ms: int, newest: EventId | None) -> None:
         raise RefusedError(
             f"the clock says {stamp(now_ms * 1000)}, but the newest event of this ledger is from "
             f"{stamp(newest.millis * 1000)}, more than 7 days later",
-            hint="set the clock of this machine; if the clock is right, `ledger verify` shows the events from the future",
+            hint="set the clock of this machine; if it is right, `ledger verify` names the events from the future",
         )
     if now_ms - newest.millis > MAX_GAP:
         raise RefusedError(

@@ -78,7 +78,9 @@ def combine(reader: Reader, event: Event, key: str, fields: dict[str, Any]) -> C
     return _Slot(reader, event, key).write(fields, fields.get("policy", "lww"))
 
 
-def assign(reader: Reader, event: Event, key: str, value: Value, policy: str, seen: frozenset[str]) -> Changes:
+def assign(
+    reader: Reader, event: Event, key: str, value: Value, policy: str, seen: frozenset[str]
+) -> Changes:
     """The changes of a write that replaces what stands at `key` as a whole, under any policy."""
     wanted = folding_policy(policy)
     fields = wanted.diff(EMPTY, value).fields if not wanted.problems(value) else {"value": value}

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ledger.core import canonical
-from ledger.core.ids import EventId
 from ledger.errors import InvalidError, Problem
 
 ENVELOPE = ("id", "type", "v", "session", "time", "prev", "origin", "data")
@@ -47,15 +46,16 @@ class Event:
 
     def document(self) -> dict[str, Any]:
         """The envelope as plain values, fields in their canonical order."""
+        # jsonschema-rs takes only exact strings, not the id types derived from them.
         document: dict[str, Any] = {
-            "id": self.id,
+            "id": str(self.id),
             "type": self.type,
             "v": self.v,
-            "session": self.session,
+            "session": str(self.session),
             "time": self.time,
         }
         if self.changes_state:
-            document["prev"] = self.prev
+            document["prev"] = str(self.prev) if isinstance(self.prev, str) else self.prev
         if self.origin is not None:
             document["origin"] = self.origin
         document["data"] = self.data
@@ -72,7 +72,7 @@ def from_document(document: dict[str, Any]) -> Event:
     if broken:
         raise InvalidError("not an event", broken)
     return Event(
-        id=EventId(document["id"]),
+        id=document["id"],
         type=document["type"],
         v=document["v"],
         session=document["session"],

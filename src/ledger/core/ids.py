@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Self
 
-from ledger.errors import AmbiguousError, NotFoundError, Problem, InvalidError
+from ledger.errors import AmbiguousError, InvalidError, NotFoundError, Problem
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _PREFIX = re.compile(r"[0-9a-f-]{1,36}")

@@ -156,6 +156,5 @@ def last_of(unit: State) -> str | None:
     return max((d["last"] for d in unit.documents.values() if "last" in d), default=None)
 
 
-
 def _scope(session: str | None) -> str:
     return "" if session is None else session_folder(session)

@@ -59,4 +59,6 @@ def brief(value: Any) -> str:
         return ", ".join(str(k) for k in value) or "{}"
     if isinstance(value, list):
         return ", ".join(brief(v) for v in value) or "[]"
-    return {None: "null", True: "true", False: "false"}.get(value, str(value)) if value is None or isinstance(value, bool) else str(value)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)

@@ -14,7 +14,6 @@ BUILT_IN = ("lww", "counter", "set", "map", "log", "text", "max", "min")
 DEFAULT = "lww"
 
 
-
 def policy(name: str) -> Policy:
     """The policy of that name; raises InvalidError with the names there are."""
     if name not in BUILT_IN:

@@ -58,7 +58,7 @@ def apply(cell: Cell, write: Write) -> Outcome:
 
 
 def _added(fields: dict[str, Any]) -> list[Value]:
-    # `values` are what `context.added` adds and what `context.removed` names for its readers; only the latter has `seen`.
+    # `values` are added by `context.added`, and only named by `context.removed`, which alone has `seen`.
     if "add" in fields:
         return list(fields["add"])
     return [] if "seen" in fields else list(fields.get("values", ()))

@@ -1,0 +1,15 @@
+"""`context.added`: elements for a set, or items for a log."""
+
+from __future__ import annotations
+
+from ledger.core.events.context import carried_by, unit_of_key, write
+from ledger.core.events.kind import Data, Kind, Titles, brief
+
+
+def titles(data: Data) -> Titles:
+    return data["key"], brief(data["values"])
+
+
+problems = carried_by(set=("values",), log=("values",))
+
+KIND = Kind(type="context.added", titles=titles, footprint=unit_of_key, apply=write, problems=problems)

@@ -1,0 +1,12 @@
+"""`subagent.started`: a session hands a piece of work to a subagent."""
+
+from __future__ import annotations
+
+from ledger.core.events.kind import Data, Kind, Titles
+
+
+def titles(data: Data) -> Titles:
+    return str(data.get("kind") or data["agent_id"]), str(data.get("text", ""))
+
+
+KIND = Kind(type="subagent.started", titles=titles)

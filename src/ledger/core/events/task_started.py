@@ -1,0 +1,15 @@
+"""`task.started`: a session has begun with it."""
+
+from __future__ import annotations
+
+from ledger.core.event import Event
+from ledger.core.events.kind import Kind
+from ledger.core.events.task import change, titles, unit_of_task
+from ledger.core.state import Changes, Reader
+
+
+def apply(reader: Reader, event: Event) -> Changes:
+    return change(reader, event, status="started", started=event.time, to=event.session)
+
+
+KIND = Kind(type="task.started", titles=titles, footprint=unit_of_task, apply=apply)
