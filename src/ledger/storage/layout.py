@@ -1,0 +1,149 @@
+"""Where things lie: every ref name, and every file and folder of a ledger, spelled once.
+
+The paths inside a commit's tree belong to the state and are spelled in core/state.py.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ledger.errors import InvalidError, Problem
+
+MAIN = "refs/heads/main"
+SESSIONS = "refs/heads/session/"
+
+FOLDER_NAME = "ledger"  # inside the project's git folder
+PLAIN_FOLDER_NAME = ".ledger"  # outside git
+
+# What `git check-ref-format` forbids, and a full name: it starts with "refs/" and goes on.
+_REF = re.compile(r"refs(?:/(?!\.)[^\x00-\x20\x7f~^:?*\[\\/]+)+")
+_FORBIDDEN_IN_REF = re.compile(r"\.\.|@\{|\.lock(?:/|$)|\.$")
+
+
+def session_ref(session: str) -> str:
+    """The branch of one session: in ledger.git its events, in payloads.git its attachments."""
+    return SESSIONS + session
+
+
+def session_of(ref: str) -> str | None:
+    """The session whose branch `ref` is, or None."""
+    return ref.removeprefix(SESSIONS) if ref.startswith(SESSIONS) else None
+
+
+def is_ref_name(name: str) -> bool:
+    """Whether git would accept `name` as the full name of a ref."""
+    return _REF.fullmatch(name) is not None and _FORBIDDEN_IN_REF.search(name) is None
+
+
+def require_ref_name(name: str) -> None:
+    """Raise InvalidError for a name that git would refuse for a ref."""
+    if not is_ref_name(name):
+        raise InvalidError("this ref cannot be written:", [Problem(name, "is not the full name of a ref")])
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The files and folders of the ledger at `root`; nothing is touched, only named."""
+
+    root: Path
+
+    @property
+    def git_dir(self) -> Path:
+        """The bare repository that holds the events."""
+        return self.root / "ledger.git"
+
+    @property
+    def payloads_dir(self) -> Path:
+        """Its bare sibling, for attachments and checkpoints of the working tree."""
+        return self.root / "payloads.git"
+
+    @property
+    def spool(self) -> Path:
+        """Captured payloads that wait to be committed: tmp, new, rejected."""
+        return self.root / "spool"
+
+    @property
+    def journal(self) -> Path:
+        """The write-ahead logs, one file a session."""
+        return self.root / "journal"
+
+    def journal_of(self, session: str) -> Path:
+        """The write-ahead log of one session."""
+        return self.journal / f"{session}.journal"
+
+    @property
+    def live(self) -> Path:
+        """One file a running session, touched as its heartbeat."""
+        return self.root / "live"
+
+    @property
+    def heads(self) -> Path:
+        """The heads last seen, kept outside the repository."""
+        return self.root / "heads"
+
+    @property
+    def index(self) -> Path:
+        """Projections that can be deleted and rebuilt."""
+        return self.root / "index"
+
+    @property
+    def logs(self) -> Path:
+        """The program's own logs."""
+        return self.root / "logs"
+
+    @property
+    def quarantine(self) -> Path:
+        """Damaged files, moved aside and never deleted by us."""
+        return self.root / "quarantine"
+
+    @property
+    def config(self) -> Path:
+        """The settings of this ledger."""
+        return self.root / "config.toml"
+
+    @property
+    def locks(self) -> Path:
+        """The lock files; they are never deleted, the kernel lets go of a dead holder's lock."""
+        return self.root / "locks"
+
+    @property
+    def queue_lock(self) -> Path:
+        """Taken for every shared write."""
+        return self.locks / "queue"
+
+    @property
+    def drain_lock(self) -> Path:
+        """Taken while the spool is listed and sorted by session."""
+        return self.locks / "drain"
+
+    @property
+    def maintenance_lock(self) -> Path:
+        """Taken by gc."""
+        return self.locks / "maintenance"
+
+    @property
+    def recovery_lock(self) -> Path:
+        """Taken while damage is being put right."""
+        return self.locks / "recovery"
+
+    @property
+    def journal_lock(self) -> Path:
+        """Shared by those who append to a journal, held alone by who cuts one."""
+        return self.locks / "journal"
+
+    def session_lock(self, session: str) -> Path:
+        """Taken while the events of one session are written."""
+        return self.locks / f"session-{session}"
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders that every ledger has, besides its two repositories."""
+        spool = (self.spool, *(self.spool / name for name in ("tmp", "new", "rejected")))
+        return (*spool, self.journal, self.live, self.index, self.logs, self.locks, self.quarantine)
+
+    @property
+    def repositories(self) -> tuple[Path, Path]:
+        """The two bare repositories."""
+        return self.git_dir, self.payloads_dir
