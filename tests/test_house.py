@@ -25,6 +25,7 @@ from ledger import errors
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ("schemas", "hooks")
+UNTRACKED = (".git", ".venv", ".hypothesis", "*_cache", "__pycache__", "dist", "build")
 BIN = Path(sys.executable).parent
 
 Run = subprocess.CompletedProcess[str]
@@ -160,11 +161,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     pytest.importorskip("build")
     pytest.importorskip("hatchling")
     target = tmp_path_factory.mktemp("built")
-    build = (sys.executable, "-m", "build", "--no-isolation")
-    for arguments in (
-        ("--outdir", target / "sdist", ROOT),
-        ("--wheel", "--outdir", target / "checkout", ROOT),
-    ):
+    # From a copy: one that nobody edits between the two builds.
+    source = shutil.copytree(
+        ROOT, target / "source", symlinks=True, ignore=shutil.ignore_patterns(*UNTRACKED)
+    )
+    build = (sys.executable, "-m", "build", "--no-isolation", source, "--outdir")
+    for arguments in ((target / "sdist",), (target / "checkout", "--wheel")):
         result = run(*build, *arguments, cwd=target)
         assert result.returncode == 0, result.stdout + result.stderr
     return {
