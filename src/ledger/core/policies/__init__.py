@@ -63,8 +63,8 @@ def most_telling(patterns: Iterable[str], key: str) -> str | None:
     return min(fitting, key=lambda p: ([ranks.get(s, 0) for s in p.split("/")], p), default=None)
 
 
-def policy_name_for(key: str, document: dict[str, Any] | None) -> str:
-    """The policy that `policy.yaml` declares for `key`; `lww` where it declares none."""
+def declared_policy(key: str, document: dict[str, Any] | None) -> str | None:
+    """The policy that `policy.yaml` declares for `key`; None where it declares none, and any may be used."""
     declared: dict[str, str] = (document or {}).get("policies", {})
     pattern = most_telling(declared, key)
-    return DEFAULT if pattern is None else declared[pattern]
+    return None if pattern is None else declared[pattern]

@@ -1,0 +1,258 @@
+"""Append: turn drafts into events, and events into the commits at the end of a branch."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+from ledger.actions.join import join
+from ledger.actions.judge import judge, judge_values, refuse
+from ledger.actions.tip import Author, Tip, raw_commit, tip_at
+from ledger.core import fold, schema
+from ledger.core.clock import next_id, refuse_jump, stamp
+from ledger.core.entry import siblings
+from ledger.core.event import Event, Prev
+from ledger.core.events import find_kind, message_of
+from ledger.core.ids import EventId
+from ledger.core.state import Changes, Reader, State, conflicts_path, context_path
+from ledger.errors import BusyError, NotALedgerError
+from ledger.storage.codec import object_id
+from ledger.storage.journal import JournalRecord
+from ledger.storage.layout import MAIN, session_ref
+from ledger.storage.locks import Lock
+from ledger.storage.place import Place
+from ledger.storage.store import Oid
+from ledger.storage.tree import TreeReader, encode
+
+MAX_ATTEMPTS = 64
+LOCK_SECONDS = 30.0
+BULK = 64  # from here on objects are collected and written at once
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event before it has an id.
+
+    `prev` as the writer gives it; with `sees_tip` it is instead what stands at the tip when it is written.
+    """
+
+    type: str
+    data: dict[str, Any]
+    time: str | None = None
+    origin: dict[str, Any] | None = None
+    prev: Prev = None
+    sees_tip: bool = True
+    v: int = 1
+
+
+# A write that depends on what stands there: called with the state it is appended to, again at each attempt.
+Writer = Callable[[Reader], Draft]
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What was acknowledged: the events, their commits, and how often another writer was faster."""
+
+    events: tuple[Event, ...] = ()
+    commits: tuple[Oid, ...] = ()
+    retries: int = 0
+
+
+def append_shared(place: Place, author: Author, writers: Sequence[Writer | Draft]) -> Appended:
+    """Append to main, under the queue lock; what the session had of its own comes along.
+
+    Raises InvalidError with every problem of a draft (nothing is written), BusyError, StorageError.
+    """
+    with _taking_turns(place, author, shared=True):
+        return _append(place, author, writers, MAIN)
+
+
+def append_private(place: Place, author: Author, writers: Sequence[Writer | Draft]) -> Appended:
+    """Append to the session's own branch, without contention; `publish` or the next shared write brings it to main."""
+    with _taking_turns(place, author, shared=False):
+        return _append(place, author, writers, session_ref(author.session))
+
+
+def publish(place: Place, author: Author) -> Oid | None:
+    """Bring what the session has of its own to main; returns main's new tip, or None if there was nothing."""
+    with _taking_turns(place, author, shared=True):
+        if place.store.ref(session_ref(author.session)) is None:
+            return None
+        _append(place, author, (), MAIN)
+        return place.store.ref(MAIN)
+
+
+def create_root(place: Place, author: Author, draft: Draft) -> Appended:
+    """Append the first event of a ledger; does nothing if main exists already."""
+    with _taking_turns(place, author, shared=True):
+        if place.store.ref(MAIN) is not None:
+            return Appended()
+        return _append(place, author, [draft], MAIN, founding=True)
+
+
+def mint(place: Place, author: Author, draft: Draft, after: EventId | None, reader: Reader) -> Event:
+    """The event of a draft: redacted, with id, time and `prev`."""
+    kind = find_kind(draft.type)
+    changes_state = kind is not None and kind.changes_state
+    data = place.redactor.value(draft.data)
+    prev = seen_at(reader, author.session, data) if changes_state and draft.sees_tip else draft.prev
+    now = place.now()
+    if not place.accepts_clock:
+        refuse_jump(now // 1000, after)
+    return Event(
+        id=str(next_id(now // 1000, after, place.random62())),
+        type=draft.type,
+        v=draft.v,
+        session=str(author.session),
+        time=draft.time or stamp(now),
+        data=data,
+        prev=prev,
+        changes_state=changes_state,
+        origin=place.redactor.value(draft.origin) if draft.origin else None,
+    )
+
+
+def seen_at(reader: Reader, session: str, data: dict[str, Any]) -> Prev:
+    """What a writer sees at the keys that an event names: one id, all of them where there is a conflict, or None."""
+    keys = [data["key"]] if "key" in data else [e.get("key") for e in data.get("entries", ())]
+    scope = session if data.get("scope") == "session" else None
+    found: set[str] = set()
+    for key in keys:
+        if isinstance(key, str):
+            found.update(siblings(reader.get(context_path(key, scope)), reader.get(conflicts_path(key, scope))))
+    ids = sorted(found)
+    return None if not ids else ids[0] if len(ids) == 1 else ids
+
+
+@dataclass(slots=True)
+class _Line:
+    """Commits being built on top of a tip; nothing refers to them yet."""
+
+    tip: Tip | None
+    reader: Reader
+    events: list[Event] = field(default_factory=list)
+    commits: list[Oid] = field(default_factory=list)
+    raw: list[bytes] = field(default_factory=list)
+
+
+def _append(
+    place: Place, author: Author, writers: Sequence[Writer | Draft], ref: str, *, founding: bool = False
+) -> Appended:
+    superseded: Oid | None = None
+    for attempt in range(MAX_ATTEMPTS):
+        head = place.store.ref(ref)
+        line = _build(place, author, writers, ref, head, founding=founding)
+        if line.tip is None or line.tip.oid == head:
+            return Appended(retries=attempt)
+        _write_ahead(place, author, line, ref, superseded)
+        if place.store.move_ref(ref, line.tip.oid, head):
+            _settle(place, author, ref, line.tip.oid)
+            return Appended(tuple(line.events), tuple(line.commits), attempt)
+        superseded = line.tip.oid
+        time.sleep(random.uniform(0.0005, 0.002 * min(attempt + 1, 25)))
+    _write_off(place, author, superseded)
+    raise BusyError(
+        f"{MAX_ATTEMPTS} attempts to move {ref} were all overtaken by other writers",
+        hint="try again; with the queue lock, which is the default, writers take turns",
+    )
+
+
+def _build(
+    place: Place, author: Author, writers: Sequence[Writer | Draft], ref: str, head: Oid | None, *, founding: bool
+) -> _Line:
+    with place.store.bulk() if len(writers) >= BULK else nullcontext():
+        line = _base(place, author, ref, head)
+        if line.tip is None and not founding:
+            raise NotALedgerError("this ledger has no first event", hint="`ledger init` completes it")
+        fold.refuse_newer(line.reader)
+        for writer in writers:
+            _extend(place, author, line, writer(line.reader) if callable(writer) else writer)
+        return line
+
+
+def _base(place: Place, author: Author, ref: str, head: Oid | None) -> _Line:
+    store = place.store
+    if head is None and ref != MAIN:
+        head = store.ref(MAIN)
+    if head is None:
+        return _Line(None, State())
+    tip, raw = tip_at(store, head), None
+    own = store.ref(session_ref(author.session)) if ref == MAIN else None
+    if own is not None:
+        tip, raw = join(place, author, tip, tip_at(store, own))
+    line = _Line(tip, TreeReader(store, tip.tree))
+    if raw is not None:
+        line.raw.append(raw)
+    return line
+
+
+def _extend(place: Place, author: Author, line: _Line, draft: Draft) -> None:
+    event = mint(place, author, draft, None if line.tip is None else line.tip.id, line.reader)
+    refuse(event, judge(event, line.reader))
+    refuse(event, schema.size_problems(message_of(event)))
+    changes = fold.apply(line.reader, event, fold.version_of(line.reader)[0])
+    refuse(event, judge_values(changes, line.reader))
+    tree = _tree(place, line, changes)
+    raw = raw_commit(place, author, event, () if line.tip is None else (line.tip.oid,), tree)
+    oid = place.store.write_commit(raw)
+    line.tip = Tip(oid, tree, EventId(event.id))
+    line.events.append(event)
+    line.commits.append(oid)
+    line.raw.append(raw)
+    if changes:
+        line.reader = TreeReader(place.store, tree)
+
+
+def _tree(place: Place, line: _Line, changes: Changes) -> Oid:
+    if line.tip is not None and not changes:
+        return line.tip.tree
+    return place.store.edit_tree(None if line.tip is None else line.tip.tree, encode(changes))
+
+
+def _write_ahead(place: Place, author: Author, line: _Line, ref: str, superseded: Oid | None) -> None:
+    journal = place.journal(author.session)
+    if journal is None or line.tip is None:
+        return
+    # A large batch lies in a pack that is synced already: only where the branch points must be kept.
+    raws = line.raw[-1:] if len(line.commits) >= BULK else line.raw
+    for position, raw in enumerate(raws):
+        is_last = position == len(raws) - 1
+        journal.append(
+            JournalRecord(
+                oid=line.tip.oid if is_last else object_id("commit", raw),
+                raw=raw,
+                refs=(ref,) if is_last else (),
+                supersedes=superseded if position == 0 else None,
+            ),
+            sync=is_last,
+        )
+
+
+def _write_off(place: Place, author: Author, superseded: Oid | None) -> None:
+    journal = place.journal(author.session)
+    if journal is not None and superseded is not None:
+        journal.append(JournalRecord(oid=superseded, raw=b"", refs=(), supersedes=superseded))
+
+
+def _settle(place: Place, author: Author, ref: str, tip: Oid) -> None:
+    if ref != MAIN:
+        return
+    own = place.store.ref(session_ref(author.session))
+    if own is not None and place.store.is_ancestor(own, tip):
+        place.store.move_ref(session_ref(author.session), None, own)
+    if place.heads is not None:
+        place.heads.remember(ref, tip)
+
+
+@contextmanager
+def _taking_turns(place: Place, author: Author, *, shared: bool) -> Iterator[None]:
+    with ExitStack() as stack:
+        if place.layout is not None:
+            stack.enter_context(Lock(place.layout.session_lock(author.session)).hold(LOCK_SECONDS))
+            if shared and place.uses_queue:
+                stack.enter_context(Lock(place.layout.queue_lock).hold(LOCK_SECONDS))
+        yield

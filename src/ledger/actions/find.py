@@ -1,0 +1,110 @@
+"""Find: the commit that a REV names."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from ledger.actions.tip import event_id
+from ledger.core.ids import is_prefix
+from ledger.errors import AmbiguousError, NotFoundError, UsageError
+from ledger.storage.layout import MAIN
+from ledger.storage.place import Place
+from ledger.storage.store import Oid
+
+_AGO = re.compile(r"(\d+)\s*(s|m|h|d|w)(?:\s+ago)?")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_HEX = re.compile(r"[0-9a-f]{4,40}")
+_FORMS = "an event id, a commit, a session, a checkpoint (each by its first characters), or a time such as '2h ago'"
+
+
+def find_commit(place: Place, rev: str) -> Oid:
+    """The commit that `rev` names: `main`, an event id, a commit or a session (each by a unique prefix), or a time.
+
+    A time names the newest commit of main that was written by then. Raises NotFoundError, AmbiguousError
+    (with the matches), UsageError for what has none of these forms.
+    """
+    text = rev.strip().lower()
+    if text in ("", "main", "head", "@"):
+        return main_tip(place)
+    moment = _moment(text, place.now())
+    if moment is not None:
+        return _at_time(place, rev, moment)
+    if not is_prefix(text) or len(text) < 4:
+        raise UsageError(f"{rev!r} is not a REV", hint=f"a REV is {_FORMS}")
+    found = _by_event(place, text) | _by_commit(place, text) | _by_session(place, text)
+    if not found:
+        raise NotFoundError(f"{rev!r} names nothing in this ledger", hint=f"a REV is {_FORMS}")
+    if len(set(found.values())) > 1:
+        raise AmbiguousError(
+            f"{rev!r} fits {len(found)} things: {', '.join(sorted(found)[:5])}",
+            matches=sorted(found),
+            hint="give more characters of the one you mean",
+        )
+    return next(iter(found.values()))
+
+
+def main_tip(place: Place) -> Oid:
+    """The tip of main; raises NotFoundError in a ledger that has no event yet."""
+    tip = place.store.ref(MAIN)
+    if tip is None:
+        raise NotFoundError("this ledger has no events yet", hint="`ledger init` completes it")
+    return tip
+
+
+def tips(place: Place) -> list[Oid]:
+    """Every tip there is: main, and each session's own line; main first."""
+    refs = place.store.refs()
+    return list(dict.fromkeys([*([refs[MAIN]] if MAIN in refs else []), *refs.values()]))
+
+
+def _by_event(place: Place, prefix: str) -> dict[str, Oid]:
+    # A commit's date is its event id's time: the first 8 digits of an id are the top 32 of 48 bits of milliseconds.
+    digits = prefix.replace("-", "")[:12]
+    first, last = int(digits.ljust(12, "0"), 16) // 1000, int(digits.ljust(12, "f"), 16) // 1000
+    found: dict[str, Oid] = {}
+    for commit in place.store.walk(tips(place), order="newest"):
+        if commit.committer.time < first - 1:
+            break
+        if commit.committer.time <= last + 1 and event_id(commit).startswith(prefix):
+            found[event_id(commit)] = commit.oid
+            if len(prefix) == 36:
+                break
+    return found
+
+
+def _by_commit(place: Place, prefix: str) -> dict[str, Oid]:
+    return {oid: oid for oid in place.store.find(prefix)} if _HEX.fullmatch(prefix) else {}
+
+
+def _by_session(place: Place, prefix: str) -> dict[str, Oid]:
+    found: dict[str, Oid] = {}
+    for commit in place.store.walk(tips(place), order="newest"):
+        if commit.author.email.startswith(prefix):
+            found.setdefault(commit.author.email, commit.oid)
+            if len(prefix) == 36:
+                break
+    return found
+
+
+def _at_time(place: Place, rev: str, moment: int) -> Oid:
+    for commit in place.store.walk([main_tip(place)], order="newest"):
+        if event_id(commit).millis <= moment // 1000:
+            return commit.oid
+    raise NotFoundError(f"this ledger is younger than {rev!r}", hint="`ledger log` shows its events, the newest first")
+
+
+def _moment(text: str, now: int) -> int | None:
+    ago = _AGO.fullmatch(text)
+    if ago:
+        return now - int(timedelta(**{_UNITS[ago[2]]: int(ago[1])}) / timedelta(microseconds=1))
+    try:
+        moment = datetime.fromisoformat(text.upper())
+    except ValueError:
+        return None
+    if "-" not in text or len(text) < 10:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if len(text) == 10:
+        moment += timedelta(days=1, microseconds=-1)
+    return int((moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))

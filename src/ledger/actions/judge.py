@@ -1,0 +1,65 @@
+"""Judge: whether an event may follow the state that it is appended to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ledger.core import schema
+from ledger.core.event import Event
+from ledger.core.key import key_problems, nearest_key
+from ledger.core.policies import declared_policy, most_telling
+from ledger.core.state import POLICY, Changes, Reader, key_of
+from ledger.errors import InvalidError, Problem
+
+_WRITES = ("context.set", "context.added", "context.removed", "context.incremented")
+
+
+def judge(event: Event, reader: Reader) -> list[Problem]:
+    """Every reason why an event may not be written on top of a state, its effect on it aside.
+
+    The event is judged against the policy of the state itself, hence of its own parent's tree.
+    """
+    declared = reader.get(POLICY) or {}
+    return schema.event_problems(event, declared) or _policy_problems(event, declared)
+
+
+def judge_values(changes: Changes, reader: Reader) -> list[Problem]:
+    """Every reason why the values that an event leaves break the schemas that the ledger declares for their keys."""
+    rules: Mapping[str, Any] = (reader.get(POLICY) or {}).get("schemas", {})
+    if not rules:
+        return []
+    broken = []
+    for path, document in changes.items():
+        key = key_of(path) if path.startswith("context/") else None
+        pattern = None if key is None else most_telling(rules, key)
+        if pattern is not None and document is not None and "value" in document:
+            broken += schema.explain(rules[pattern], document["value"], "value")
+    return broken
+
+
+def refuse(event: Event, broken: list[Problem]) -> None:
+    """Raise InvalidError with all that is wrong with an event, if anything is."""
+    if broken:
+        raise InvalidError(f"{event.type} is refused:", broken, hint=_hint(event, broken))
+
+
+def _policy_problems(event: Event, declared: Mapping[str, Any]) -> list[Problem]:
+    if event.type not in _WRITES or event.data.get("scope") == "session":
+        return []
+    wanted = declared_policy(event.data["key"], dict(declared))
+    used = event.data.get("policy", "lww")
+    if wanted in (None, used):
+        return []
+    return [Problem("data.policy", f"this ledger declares {wanted!r} for {event.data['key']!r}, not {used!r}")]
+
+
+def _hint(event: Event, broken: list[Problem]) -> str:
+    key = event.data.get("key")
+    if isinstance(key, str) and key_problems(key):
+        return f"the nearest valid key is {nearest_key(key)!r}"
+    if any("bytes; at most" in p.rule for p in broken):
+        return "keep the large part in a file and put its path into the ledger"
+    if any(p.path == "data.policy" for p in broken):
+        return "`ledger policy` lists what is declared; `ledger policy set PATTERN POLICY` changes it"
+    return f"`ledger schema {event.type}` shows what such an event looks like"

@@ -1,0 +1,67 @@
+"""The tip of a line of history, and the commit that carries one event on top of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ledger.core.clock import micros
+from ledger.core.event import Event, from_message
+from ledger.core.events import message_of
+from ledger.core.ids import EventId
+from ledger.errors import DamageError, LedgerError
+from ledger.storage.codec import encode_commit
+from ledger.storage.place import Place
+from ledger.storage.store import Commit, EventStore, Oid, Signature
+
+
+class Author(NamedTuple):
+    """Who writes: a session, and the agent whose run it is."""
+
+    session: str
+    agent: str
+
+
+class Tip(NamedTuple):
+    """A commit as something to append to: its tree, and its event's id, the greatest that it can reach."""
+
+    oid: Oid
+    tree: Oid
+    id: EventId
+
+
+def tip_at(store: EventStore, oid: Oid) -> Tip:
+    """The tip that a commit is; raises DamageError if the commit carries no event."""
+    commit = store.commit(oid)
+    return Tip(oid, commit.tree, event_id(commit))
+
+
+def event_id(commit: Commit) -> EventId:
+    """The id of the event that a commit carries, without reading the rest of it."""
+    start = commit.message.find(b"\n\nid: ") + 6
+    try:
+        return EventId(commit.message[start : start + 36].decode("ascii"))
+    except (LedgerError, UnicodeDecodeError) as error:
+        raise DamageError(
+            f"commit {commit.oid} carries no event", hint="`ledger verify` names all that is wrong"
+        ) from error
+
+
+def event_of(commit: Commit) -> Event:
+    """The event that a commit carries; raises DamageError if it carries none."""
+    try:
+        return from_message(commit.message)
+    except LedgerError as error:
+        raise DamageError(f"commit {commit.oid} carries no event: {error}") from error
+
+
+def raw_commit(place: Place, author: Author, event: Event, parents: tuple[Oid, ...], tree: Oid) -> bytes:
+    """The bytes of the commit that carries `event`: who it is from, when it happened, and when it was written."""
+    happened = micros(event.time) // 1_000_000
+    written = EventId(event.id).millis // 1000
+    return encode_commit(
+        tree=tree,
+        parents=parents,
+        author=Signature(author.agent, author.session, max(happened, 0)),
+        committer=Signature("ledger", place.host, written),
+        message=message_of(event),
+    )

@@ -1,0 +1,201 @@
+"""Writers: what the verbs of context say, put into events against the state that they are appended to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from ledger.actions.append import Draft, Writer
+from ledger.core.entry import Entry, entry_of
+from ledger.core.event import Prev
+from ledger.core.ids import EventId
+from ledger.core.key import check_key
+from ledger.core.policies import declared_policy, policy
+from ledger.core.policies.policy import EMPTY, Cell, Op, Value
+from ledger.core.policies.policy import text_of
+from ledger.core.state import POLICY, Reader, conflicts_path, context_path
+from ledger.errors import InvalidError, NotFoundError, Problem, RefusedError
+
+
+class Target(NamedTuple):
+    """The key that is written: shared, or of one session alone; for a time; and what its writer saw there.
+
+    `saw` is what the writer replaces where that is not what stands at the tip (`sees_tip` False).
+    """
+
+    key: str
+    session: str | None = None
+    policy: str | None = None
+    ttl: int | None = None
+    saw: Prev = None
+    sees_tip: bool = True
+
+
+def setting(target: Target, value: Value) -> Writer:
+    """Give a key a whole new value; its policy decides what event that is."""
+    check_key(target.key)
+
+    def write(reader: Reader) -> Draft:
+        name = _policy_name(target, reader, "lww")
+        _require_fit(name, value, target.key)
+        return _draft(target, name, policy(name).diff(_cell(target, reader, name), value))
+
+    return write
+
+
+def adding(target: Target, values: Sequence[Value]) -> Writer:
+    """Add elements to a set, or items to the end of a log; a key that is new becomes a set."""
+    check_key(target.key)
+
+    def write(reader: Reader) -> Draft:
+        name = _policy_among(target, reader, ("set", "log"))
+        cell = _cell(target, reader, name)
+        there = list(cell.value or [])
+        wanted = [*there, *values] if name == "log" else _union(there, values)
+        _require_fit(name, wanted if name == "set" else list(values), target.key)
+        fields = {"values": list(values)} if name == "log" else policy(name).diff(cell, wanted).fields
+        return _draft(target, name, Op("context.added", {"values": fields["values"]}))
+
+    return write
+
+
+def removing(target: Target, values: Sequence[Value]) -> Writer:
+    """Take elements from a set, or fields (by name) from a map; raises NotFoundError for what is not there."""
+    check_key(target.key)
+
+    def write(reader: Reader) -> Draft:
+        name = _policy_among(target, reader, ("set", "map"))
+        cell = _cell(target, reader, name)
+        gone = {text_of(v) for v in values}
+        there = list(cell.value or [])
+        missing = [v for v in values if text_of(v) not in {text_of(t) for t in there}]
+        if missing:
+            raise NotFoundError(f"{target.key!r} does not hold {missing[0]!r}")
+        rest = [v for v in there if text_of(v) not in gone]
+        left = rest if name == "set" else {f: cell.value[f] for f in rest}
+        return _draft(target, name, policy(name).diff(cell, left))
+
+    return write
+
+
+def incrementing(target: Target, by: int) -> Writer:
+    """Add to a counter; a key that is new starts from 0."""
+    check_key(target.key)
+
+    def write(reader: Reader) -> Draft:
+        name = _policy_among(target, reader, ("counter",))
+        return _draft(target, name, Op("context.incremented", {"by": by}))
+
+    return write
+
+
+def deleting(target: Target, because: str | None = None) -> Writer:
+    """Take a key's value away; raises NotFoundError where there is none."""
+    check_key(target.key)
+
+    def write(reader: Reader) -> Draft:
+        entry = entry_of(reader.get(context_path(target.key, target.session)))
+        if entry is None or entry.deleted:
+            raise NotFoundError(f"no value stands at {target.key!r}", hint="`ledger keys` lists what there is")
+        data = {"key": target.key} | ({"because": because} if because else {})
+        return _seen(target, Draft("context.deleted", data | _scope(target)))
+
+    return write
+
+
+def deciding(target: Target, decision: str, because: str | None = None, instead_of: Sequence[str] = ()) -> Writer:
+    """Record a decision at a key, with its reason and what was turned down."""
+    check_key(target.key)
+    data: dict[str, Any] = {"key": target.key, "decision": decision}
+    data |= {"because": because} if because else {}
+    data |= {"instead_of": list(instead_of)} if instead_of else {}
+    return lambda reader: _seen(target, Draft("decision.recorded", data))
+
+
+def resolving(target: Target, take: str | None = None, value: Value = None) -> Writer:
+    """Settle a conflict: take one of the siblings by (the start of) its event id, or a value of one's own."""
+    check_key(target.key)
+
+    def write(reader: Reader) -> Draft:
+        entry = entry_of(reader.get(context_path(target.key, target.session)))
+        losers = (reader.get(conflicts_path(target.key, target.session)) or {}).get("losers", [])
+        if entry is None or not losers:
+            raise NotFoundError(f"no conflict stands at {target.key!r}", hint="`ledger conflicts` lists those there are")
+        data = {"key": target.key, "policy": entry.policy} | _scope(target)
+        if take is None:
+            return Draft("conflict.resolved", data | {"value": value})
+        return Draft("conflict.resolved", data | _sibling(entry, losers, take))
+
+    return write
+
+
+def declaring(pattern: str, name: str | None) -> Writer:
+    """Declare the policy of the keys that a pattern names; None takes the declaration back."""
+    if name is not None:
+        policy(name)
+    return lambda reader: Draft("policy.set", {"pattern": pattern, "policy": name})
+
+
+def _sibling(entry: Entry, losers: Sequence[Mapping[str, Any]], take: str) -> dict[str, Any]:
+    stands: dict[str, Any] = {"deleted": True} if entry.deleted else {"value": entry.cell.value}
+    found = {entry.event: stands} | {
+        loser["event"]: {"deleted": True} if loser.get("deleted") else {"value": loser["value"]} for loser in losers
+    }
+    chosen = EventId.find(take, found)
+    return found[chosen] | {"take": str(chosen)}
+
+
+def _draft(target: Target, name: str, op: Op) -> Draft:
+    data = {"key": target.key, "policy": name, **op.fields, **_scope(target)}
+    if target.ttl is not None:
+        data["ttl"] = target.ttl
+    return _seen(target, Draft(op.type, data))
+
+
+def _seen(target: Target, draft: Draft) -> Draft:
+    return draft if target.sees_tip else replace(draft, prev=target.saw, sees_tip=False)
+
+
+def _scope(target: Target) -> dict[str, Any]:
+    return {} if target.session is None else {"scope": "session"}
+
+
+def _policy_name(target: Target, reader: Reader, new: str) -> str:
+    """The policy of a write: as asked, as declared for the key, as it stands there, or what is usual for the verb."""
+    if target.policy is not None:
+        return policy(target.policy).name
+    entry = entry_of(reader.get(context_path(target.key, target.session)))
+    there = None if entry is None or entry.deleted else entry.policy
+    return declared_policy(target.key, reader.get(POLICY)) or there or new
+
+
+def _policy_among(target: Target, reader: Reader, fitting: tuple[str, ...]) -> str:
+    name = _policy_name(target, reader, fitting[0])
+    if name in fitting:
+        return name
+    raise RefusedError(
+        f"{target.key!r} is under the policy {name!r}; this needs {' or '.join(fitting)}",
+        hint=f"use another key, or declare: ledger policy set {target.key} {fitting[0]}",
+    )
+
+
+def _cell(target: Target, reader: Reader, name: str) -> Cell:
+    entry = entry_of(reader.get(context_path(target.key, target.session)))
+    return EMPTY if entry is None or entry.deleted or entry.policy != name else entry.cell
+
+
+def _require_fit(name: str, value: Value, key: str) -> None:
+    broken = policy(name).problems(value)
+    if broken:
+        raise InvalidError(
+            f"{key!r} is under the policy {name!r}, which this value does not fit:",
+            [Problem(p.path, p.rule) for p in broken],
+            hint="`ledger policy set` changes the policy of a key",
+        )
+
+
+def _union(there: Sequence[Value], values: Sequence[Value]) -> list[Value]:
+    return list({text_of(v): v for v in [*there, *values]}.values())
+
+

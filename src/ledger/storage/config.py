@@ -1,0 +1,44 @@
+"""Config: the settings of one machine for one ledger, in `config.toml` of its folder."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ledger.core import schema
+from ledger.errors import InvalidError, Problem
+
+DURABILITIES = ("full", "batch", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What a user may set; every field has a default that is right for most."""
+
+    durability: str = "full"
+    max_attachment: int = 16 * 1024 * 1024  # bytes
+    redaction_rules: dict[str, str] = field(default_factory=dict)
+    redaction_allow: tuple[str, ...] = ()
+
+
+def read_config(path: Path) -> Config:
+    """Read the settings at `path`; defaults where there is no file. Raises InvalidError with every problem."""
+    if not path.exists():
+        return Config()
+    try:
+        told = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidError(f"{path} is not valid TOML", [Problem("config.toml", str(error))]) from error
+    if not told:
+        return Config()
+    broken = schema.explain(schema.schema("config"), told)
+    if broken:
+        raise InvalidError(f"{path} is not valid:", broken, hint="`ledger schema config` shows what it may hold")
+    redaction = told.get("redaction", {})
+    return Config(
+        durability=told.get("durability", "full"),
+        max_attachment=told.get("payloads", {}).get("max_bytes", Config.max_attachment),
+        redaction_rules=redaction.get("rules", {}),
+        redaction_allow=tuple(redaction.get("allow", ())),
+    )

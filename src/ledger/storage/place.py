@@ -1,0 +1,53 @@
+"""A place: one ledger as a process holds it open, with everything that an action needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ledger.core.redaction import Redactor
+from ledger.storage.heads import Heads
+from ledger.storage.journal import Journal
+from ledger.storage.layout import Layout
+from ledger.storage.store import EventStore
+
+if TYPE_CHECKING:  # it brings pygit2 with it, which a process that only names a place need not pay for
+    from ledger.storage.payloads import PayloadStore
+
+
+@dataclass(slots=True)
+class Place:
+    """One open ledger.
+
+    `now` gives microseconds since 1970 and `random62` fresh random bits: the core takes both as
+    arguments. A ledger in memory has no layout, hence no locks, journal, heads or payloads.
+    """
+
+    store: EventStore
+    now: Callable[[], int]
+    random62: Callable[[], int]
+    redactor: Redactor
+    host: str = "localhost"
+    layout: Layout | None = None
+    payloads: PayloadStore | None = None
+    heads: Heads | None = None
+    durability: str = "full"
+    uses_queue: bool = True
+    accepts_clock: bool = False
+    journals: dict[str, Journal] = field(default_factory=dict)
+
+    def journal(self, session: str) -> Journal | None:
+        """The write-ahead log of a session, opened once."""
+        if self.layout is None or self.durability == "none":
+            return None
+        if session not in self.journals:
+            self.journals[session] = Journal(self.layout.journal_of(session), self.durability)
+        return self.journals[session]
+
+    def close(self) -> None:
+        """Give back what is held open; acknowledged events are safe without it."""
+        for journal in self.journals.values():
+            journal.close()
+        self.journals.clear()
+        self.store.close()

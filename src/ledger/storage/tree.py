@@ -1,0 +1,36 @@
+"""Between trees of bytes and states of documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ledger.core import canonical
+from ledger.core.state import Changes, Document
+from ledger.storage.store import EventStore, Oid
+
+
+class TreeReader:
+    """The state that a commit's tree holds, read on demand and remembered."""
+
+    __slots__ = ("_read", "_store", "tree")
+
+    def __init__(self, store: EventStore, tree: Oid) -> None:
+        self._store, self.tree = store, tree
+        self._read: dict[str, Document | None] = {}
+
+    def get(self, path: str) -> Document | None:
+        """The document at `path`, or None."""
+        if path not in self._read:
+            stored = self._store.read_file(self.tree, path)
+            self._read[path] = None if stored is None else canonical.loads(stored)
+        return self._read[path]
+
+    def under(self, folder: str) -> Iterator[tuple[str, Document]]:
+        """Every document under `folder`, sorted by path."""
+        for path, stored in self._store.files(self.tree, folder):
+            yield path, canonical.loads(stored)
+
+
+def encode(changes: Changes) -> dict[str, bytes | None]:
+    """The changes as bytes for the store: the canonical text of each document."""
+    return {path: None if d is None else canonical.dumps(d).encode() for path, d in changes.items()}
