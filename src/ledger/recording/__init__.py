@@ -1,0 +1,1 @@
+"""Payloads and transcripts of agents in, facts out: pure, and unaware of storage."""
