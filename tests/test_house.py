@@ -259,7 +259,7 @@ def floor_verdict(tmp_path: Path, covered: dict[str, int]) -> Run:
 def test_one_module_below_the_floor_is_named_whatever_the_average(tmp_path: Path) -> None:
     result = floor_verdict(tmp_path, {"good.py": 100, "edge.py": 85, "weak.py": 84})
     assert result.returncode == 1
-    assert "weak.py" in result.stdout
+    assert "84.0 %  weak.py  lines 84-99\n" in result.stdout
     assert "good.py" not in result.stdout
     assert "edge.py" not in result.stdout
 

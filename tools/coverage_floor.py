@@ -25,12 +25,23 @@ def _share(summary: dict[str, int]) -> float:
     return 100.0 * summary["covered_lines"] / lines if lines else 100.0
 
 
+def spans(lines: list[int]) -> str:
+    """Line numbers as a reader wants them: `3-5, 9`."""
+    runs: list[list[int]] = []
+    for line in lines:
+        if runs and line == runs[-1][-1] + 1:
+            runs[-1].append(line)
+        else:
+            runs.append([line])
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+
+
 def main(path: str) -> int:
     """Print the verdict on the report at `path`; 1 if a module is below the floor or none was measured."""
     report = json.loads(Path(path).read_text())
     weak = below(report)
     for share, module, missing in weak:
-        print(f"{share:5.1f} %  {module}  lines {', '.join(map(str, missing))}")
+        print(f"{share:5.1f} %  {module}  lines {spans(missing)}")
     print(
         f"{len(weak)} of {len(report['files'])} modules have less than {FLOOR:.0f} % of their lines covered"
     )
