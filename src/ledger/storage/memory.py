@@ -99,16 +99,15 @@ class MemoryStore:
     ) -> Iterator[Commit]:
         """The commits of a range; see `EventStore.walk`."""
         sort = graph.newest_first if order == "newest" else graph.parents_first
-        return map(self.commit, sort(self._node, include, exclude, first_parent))
+        return sort(self.commit, include, exclude, first_parent)
 
     def merge_bases(self, a: Oid, b: Oid) -> list[Oid]:
         """All best common ancestors, sorted."""
-        return graph.merge_bases(self._node, a, b)
+        return graph.merge_bases(self.commit, a, b)
 
     def is_ancestor(self, ancestor: Oid, of: Oid) -> bool:
         """Whether `ancestor` can be reached from `of`."""
-        self.commit_raw(ancestor)
-        return graph.is_ancestor(self._node, ancestor, of)
+        return graph.is_ancestor(self.commit, ancestor, of)
 
     def find(self, prefix: str) -> list[Oid]:
         """The commits whose id starts with `prefix`, sorted, at most 16."""
@@ -151,7 +150,3 @@ class MemoryStore:
             if self._collected is not None:
                 self._collected.append(oid)
         return oid
-
-    def _node(self, oid: Oid) -> graph.Node:
-        commit = self.commit(oid)
-        return graph.Node(oid, commit.parents, commit.committer.time)
