@@ -1,9 +1,9 @@
 """The library: `open_ledger() -> Ledger`, and the wiring behind it.
 
-    with open_ledger() as ledger:
-        me = ledger.session("my-agent", "run-17")
-        me.set("auth/decision", "Use the OAuth device flow.")
-        print(ledger.get("auth/decision").entry.cell.value)
+with open_ledger() as ledger:
+    me = ledger.session("my-agent", "run-17")
+    me.set("auth/decision", "Use the OAuth device flow.")
+    print(ledger.get("auth/decision").entry.cell.value)
 """
 
 from __future__ import annotations
@@ -125,7 +125,9 @@ class Session:
             data["leases"] = list(leases)
         return self._append([Draft("session.ended", data)], shared=True)
 
-    def set(self, key: str, value: Any, *, policy: str | None = None, scope: str = "shared", ttl: int | None = None) -> Appended:
+    def set(
+        self, key: str, value: Any, *, policy: str | None = None, scope: str = "shared", ttl: int | None = None
+    ) -> Appended:
         """Give a key a value."""
         target = self._target(key, policy, scope, ttl)
         return self.write([writers.setting(target, value)], scope, key)
@@ -194,7 +196,11 @@ class Session:
 
 
 def open_ledger(
-    path: Path | str | None = None, *, start: Path | None = None, uses_queue: bool = True, accepts_clock: bool = False,
+    path: Path | str | None = None,
+    *,
+    start: Path | None = None,
+    uses_queue: bool = True,
+    accepts_clock: bool = False,
     durability: str | None = None,
 ) -> Ledger:
     """Open the ledger in the folder `path`, or the one that belongs to the project around `start`.

@@ -89,6 +89,11 @@ class Layout:
         return self.root / "index"
 
     @property
+    def seen(self) -> Path:
+        """The projection of what was recorded already."""
+        return self.index / "seen.sqlite"
+
+    @property
     def logs(self) -> Path:
         """The program's own logs."""
         return self.root / "logs"
@@ -117,6 +122,11 @@ class Layout:
     def drain_lock(self) -> Path:
         """Taken while the spool is listed and sorted by session."""
         return self.locks / "drain"
+
+    @property
+    def import_lock(self) -> Path:
+        """Taken while transcripts are imported."""
+        return self.locks / "import"
 
     @property
     def maintenance_lock(self) -> Path:

@@ -1,0 +1,299 @@
+"""Import: what the transcripts of past sessions tell becomes events, and their lines are kept as attachments.
+
+Importing again adds nothing: every fact has an origin, every line a digest. A file that grew adds its
+tail, a document that was rewritten adds what is new in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from ledger.actions.append import Draft, append_private, publish
+from ledger.actions.find import tips
+from ledger.actions.tip import Author, event_of
+from ledger.core.clock import stamp
+from ledger.core.ids import SessionId
+from ledger.errors import LedgerError, NotFoundError, StorageError, UsageError
+from ledger.recording import transcripts
+from ledger.recording.adapter import Transcript, Unit
+from ledger.recording.adapter import Draft as Fact
+from ledger.storage.layout import MAIN
+from ledger.storage.locks import Lock
+from ledger.storage.place import Place
+from ledger.storage.seen import Seen, digest
+
+BATCH = 4096  # events written at once
+CHUNK = 4 * 1024 * 1024  # bytes of lines in one attachment
+LOCK_SECONDS = 60.0
+_SUFFIXES = (".jsonl", ".json")
+
+Progress = Callable[[int], None]
+
+
+class Rejected(NamedTuple):
+    """A line that could not be read; its bytes are kept."""
+
+    file: str
+    line: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Imported:
+    """What an import did: events added, facts that were there already, lines that could not be read, bytes kept."""
+
+    events: int = 0
+    skipped: int = 0
+    rejected: list[Rejected] = field(default_factory=list)
+    sessions: list[str] = field(default_factory=list)
+    bytes: int = 0
+    seconds: float = 0.0
+    passed_over: dict[str, str] = field(default_factory=dict)
+
+
+def import_transcripts(
+    place: Place, paths: Sequence[Path], agent: str | None = None, progress: Progress | None = None
+) -> Imported:
+    """Import transcript files, and all transcripts below folders.
+
+    A file named by itself that is no transcript, or another agent's, is refused (RefusedError, InvalidError)
+    before anything is written; one found in a folder is passed over and said so. `progress` is told the
+    number of bytes read.
+    """
+    layout = place.layout
+    if layout is None or place.payloads is None:
+        raise UsageError("a ledger in memory keeps no transcripts")
+    began = time.perf_counter()
+    done = Imported()
+    files = list(_files(paths, agent, done))
+    with Lock(layout.import_lock).hold(LOCK_SECONDS), Seen(layout.seen) as seen:
+        catch_up(place, seen)
+        for file in files:
+            _import_file(place, seen, file, agent, done, progress)
+        catch_up(place, seen)
+    done.seconds = time.perf_counter() - began
+    return done
+
+
+def total_bytes(paths: Sequence[Path]) -> int:
+    """How many bytes an import of these paths will read."""
+    return sum(file.stat().st_size for path in paths for file in _below(path))
+
+
+def catch_up(place: Place, seen: Seen) -> None:
+    """Bring the index of origins up to the present tips."""
+    known = seen.head()
+    if known is not None and not place.store.find(known):
+        known = None
+    heads = tips(place)
+    commits = place.store.walk(heads, [known] if known else [], order="newest")
+    events = (event_of(commit) for commit in commits)
+    seen.add_origins((e.session, e.origin["ref"]) for e in events if e.origin is not None)
+    main = place.store.ref(MAIN)
+    if main is not None:
+        seen.move_head(main)
+
+
+def _files(paths: Sequence[Path], agent: str | None, done: Imported) -> Iterator[Path]:
+    for path in paths:
+        if not path.exists():
+            raise NotFoundError(f"{path} does not exist", hint="give a transcript file, or a folder that holds some")
+        for file in _below(path):
+            found = _recognised(file, agent, done, is_named=file == path)
+            if found:
+                yield file
+
+
+def _recognised(file: Path, agent: str | None, done: Imported, *, is_named: bool) -> bool:
+    try:
+        found = _head_agent(file)
+    except LedgerError as error:
+        if is_named:
+            error.args = (f"{file}: {error.message}",)
+            error.message = error.args[0]
+            raise
+        done.passed_over[str(file)] = error.message
+        return False
+    if agent is None or found == agent:
+        return True
+    if is_named:
+        raise UsageError(f"{file} is a {found} transcript, not {agent}", hint=f"ledger import {found} {file}")
+    done.passed_over[str(file)] = f"a {found} transcript"
+    return False
+
+
+def _head_agent(file: Path) -> str:
+    with _reading(file) as stream:
+        return transcripts.read(stream).agent
+
+
+def _reading(file: Path) -> BinaryIO:
+    try:
+        if not file.is_file():
+            raise UsageError(f"{file} is not a regular file", hint="give a transcript file, or a folder")
+        return file.open("rb")
+    except OSError as error:
+        raise StorageError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _below(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(p for p in path.rglob("*") if p.suffix in _SUFFIXES and p.is_file() and not p.is_symlink())
+
+
+def _import_file(
+    place: Place, seen: Seen, file: Path, agent: str | None, done: Imported, progress: Progress | None
+) -> None:
+    content = _content_digest(file)
+    facts = seen.facts_of_file(content)
+    if facts is not None:
+        done.skipped += facts
+        if progress:
+            progress(file.stat().st_size)
+        return
+    with _reading(file) as stream:
+        transcript = transcripts.read(stream)
+        intake = _Intake(place, seen, transcript, str(file), done)
+        for unit in transcript.units:
+            intake.take(unit)
+            if progress:
+                progress(len(unit.raw))
+        intake.finish()
+    seen.add_file(content, intake.facts)
+    seen.keep()
+
+
+def _content_digest(file: Path) -> bytes:
+    with _reading(file) as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).digest()
+
+
+class _Intake:
+    """One transcript on its way in: what is new in it is collected by session, and written in batches."""
+
+    def __init__(self, place: Place, seen: Seen, transcript: Transcript, file: str, done: Imported) -> None:
+        self.place, self.seen, self.transcript, self.file, self.done = place, seen, transcript, file, done
+        self.facts = 0
+        self._lines: dict[str, _Session] = {}
+
+    def take(self, unit: Unit) -> None:
+        if unit.problem is not None:
+            self.done.rejected.append(Rejected(self.file, unit.number, unit.problem))
+        key = unit.session or "unknown"
+        self._session(key).keep_line(unit)
+        for fact in unit.drafts:
+            self.facts += 1
+            if self._session(fact.session).add(fact):
+                continue
+            self.done.skipped += 1
+        if sum(len(s.drafts) for s in self._lines.values()) >= BATCH:
+            self._write()
+
+    def finish(self) -> None:
+        self._write()
+        for session in self._lines.values():
+            session.end()
+
+    def _session(self, key: str) -> _Session:
+        if key not in self._lines:
+            self._lines[key] = _Session(self, key)
+        return self._lines[key]
+
+    def _write(self) -> None:
+        for session in self._lines.values():
+            session.write()
+
+
+class _Session:
+    """What is new of one session."""
+
+    def __init__(self, intake: _Intake, key: str) -> None:
+        agent = intake.transcript.agent
+        self.intake, self.key = intake, key
+        self.author = Author(str(SessionId.of(agent, key)), agent)
+        self.drafts: list[Draft] = []
+        self._known = intake.seen.origins(self.author.session)
+        self._kept = intake.seen.lines(self.author.session)
+        self._met: Counter[bytes] = Counter()
+        self._new: Counter[bytes] = Counter()
+        self._raw: list[bytes] = []
+        self._numbers: list[int] = []
+        self._unreadable: list[int] = []
+        self._time: str | None = None
+        self._wrote = False
+
+    def add(self, fact: Fact) -> bool:
+        """Take a fact in; False if it is recorded already."""
+        self._time = fact.time
+        mark = digest(self.intake.place.redactor.text(fact.ref))
+        if mark in self._known:
+            return False
+        self._known.add(mark)
+        self.drafts.append(Draft(fact.type, fact.data, fact.time, {"source": "transcript", "ref": fact.ref}))
+        return True
+
+    def keep_line(self, unit: Unit) -> None:
+        line = self.intake.place.redactor.line(unit.raw)
+        mark = digest(line)
+        self._met[mark] += 1
+        if self._met[mark] <= self._kept[mark]:
+            return
+        self._new[mark] += 1
+        self._raw.append(line)
+        self._numbers.append(unit.number)
+        if unit.problem is not None:
+            self._unreadable.append(unit.number)
+        if sum(map(len, self._raw)) >= CHUNK:
+            self._attach()
+
+    def write(self) -> None:
+        """Write what was taken in so far: the attachment first, then the events, one of which names it."""
+        self._attach()
+        if not self.drafts:
+            return
+        place, done = self.intake.place, self.intake.done
+        appended = append_private(place, self.author, self.drafts)
+        done.events += len(appended.events)
+        if self.author.session not in done.sessions:
+            done.sessions.append(self.author.session)
+        self.drafts = []
+        self._wrote = True
+        self.intake.seen.add_lines(self.author.session, self._new)
+        self._kept += self._new
+        self._new = Counter()
+
+    def end(self) -> None:
+        """Take the session off the roster, unless it lives, and bring what was written to main."""
+        if not self._wrote:
+            return
+        layout = self.intake.place.layout
+        lives = layout is not None and (layout.live / self.author.session).exists()
+        if not lives:
+            self.add(Fact("session.ended", self._time or stamp(0), {"reason": "imported"}, "session.ended", self.key))
+            self.write()
+        publish(self.intake.place, self.author)
+
+    def _attach(self) -> None:
+        payloads = self.intake.place.payloads
+        if not self._raw or payloads is None:
+            return
+        kept = payloads.put(self.author.session, b"".join(self._raw), name=f"{self._numbers[0]:08d}")
+        data = {
+            "form": self.intake.transcript.form,
+            "attachment": {"id": kept.id, "sha256": kept.sha256, "size": kept.size},
+            "first": self._numbers[0],
+            "lines": len(self._raw),
+        }
+        if self._unreadable:
+            data["unreadable"] = self._unreadable[:1000]
+        ref = f"transcript:{kept.sha256}"
+        self.drafts.append(Draft("transcript.appended", data, self._time, {"source": "transcript", "ref": ref}))
+        self.intake.done.bytes += kept.size
+        self._raw, self._numbers, self._unreadable = [], [], []
