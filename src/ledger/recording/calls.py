@@ -53,9 +53,7 @@ def files_of(tool: str, given: Any) -> tuple[str, ...]:
 
 def call(tool: str, given: Any, time: str, **more: str | None) -> Call:
     """A call as it is kept until its result comes."""
-    return Call(
-        cut(tool, LABEL), cut_input(given), tuple(cut_files(list(files_of(tool, given)))), time, **more
-    )
+    return Call(cut(tool, LABEL), cut_input(given), tuple(cut_files(list(files_of(tool, given)))), time, **more)
 
 
 def note_outcome(scribe: Scribe, key: str, made: Call, outcome: Outcome, time: str | None = None) -> None:

@@ -137,21 +137,33 @@ class ClaudeCodeReader:
 
     def rest(self) -> tuple[Draft, ...]:
         """The usage of the last messages, and a compaction whose summary did not come."""
+        self._settle_all()
+        return self._scribe.take()
+
+    def _settle_all(self) -> None:
         self._settle_compaction()
         for chain in list(self._spent):
             self._settle_usage(chain)
-        return self._scribe.take()
 
     # Where a record belongs
 
     def _place(self, record: Record) -> None:
         before = self._scribe.session
-        self._scribe.session = session_of(record) or before
+        now = session_of(record) or before
+        if now != before:
+            self._leave()
+        self._scribe.session = now
         self._scribe.at(record.get("timestamp"))
-        self._learn(record)
         self._remember_parent(record, before)
-        if record.get("cwd") and record.get("timestamp") and not self._scribe.is_open():
-            self._open(record)
+        if not self._scribe.is_open():
+            self._learn(record)
+            if record.get("cwd") and record.get("timestamp"):
+                self._open(record)
+
+    def _leave(self) -> None:
+        """Another session goes on from here: what was copied of this one ends in a file of its own."""
+        self._settle_all()
+        self._turn = _Turn()
 
     def _learn(self, record: Record) -> None:
         """Facts about the session that come before its first full line."""
@@ -179,6 +191,7 @@ class ClaudeCodeReader:
             parent=parent,
             title=self._title or None,
         )
+        self._source = self._title = ""  # of this session, not of the next one in the file
 
     def _is_copy(self, record: Record) -> bool:
         """True if a line with this uuid was read before; it is remembered from now on."""

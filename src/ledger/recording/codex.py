@@ -470,9 +470,7 @@ def _own_words(payload: Record) -> list[str]:
     about = mapping(payload.get("internal_chat_message_metadata_passthrough"))
     kinds = [word(kind) for kind in listing(about.get("content_item_kinds"))]
     if kinds and len(kinds) == len(listing(content)):
-        content = [
-            part for part, kind in zip(listing(content), kinds, strict=True) if kind.startswith("user.")
-        ]
+        content = [part for part, kind in zip(listing(content), kinds, strict=True) if kind.startswith("user.")]
     said = texts(content, "input_text", "text")
     return [text for text in said if not text.startswith(_CONTEXT_STARTS) and not _CONTEXT_BLOCK.match(text)]
 
@@ -544,14 +542,10 @@ def _totals(usage: Any) -> dict[str, int] | None:
     return {field: count(usage.get(field)) or 0 for field in _TOTALS}
 
 
-def _growth(
-    before: dict[str, int] | None, total: dict[str, int], last: dict[str, int] | None
-) -> dict[str, int]:
+def _growth(before: dict[str, int] | None, total: dict[str, int], last: dict[str, int] | None) -> dict[str, int]:
     """What was spent between two totals; where there is nothing to compare with, what is called the last."""
-    if before is not None:
-        grown = {field: total[field] - before[field] for field in _TOTALS}
-        if min(grown.values()) >= 0:
-            return grown
+    if before is not None and all(total[field] >= before[field] for field in ("input_tokens", "output_tokens")):
+        return {field: max(0, total[field] - before[field]) for field in _TOTALS}
     return last or total
 
 

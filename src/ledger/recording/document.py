@@ -17,6 +17,7 @@ _LISTS = ("messages", "loglines")
 _SPACE = re.compile(r"[\s,]*")
 _COLON = re.compile(r"\s*:\s*")
 _SESSION = re.compile(r'"session_?[iI]d"\s*:\s*"([^"\\]{1,200})"')
+_LIST = re.compile(r'"(messages|loglines)"\s*:\s*\[')
 _NEXT = re.compile(r'[,\[]\s*(?=\{\s*")')
 # Each try may read to the end of the document: a bound keeps hostile input from costing its square.
 _MOST_TRIES = 1_000
@@ -38,28 +39,38 @@ def document_head(raw: bytes) -> dict[str, Any] | None:
     `raw` may end anywhere after the first message.
     """
     text = _text(raw)
-    fields, start, key = _fields(text)
-    if key is None:
+    head = _head(text)
+    if head.key is None:
         return None
-    first, _end = _value(text, _skip(text, start))
-    return {**fields, key: [first] if isinstance(first, dict) else []}
+    first, _end = _value(text, _skip(text, head.end))
+    return {**head.fields, head.key: [first] if isinstance(first, dict) else []}
 
 
 def document_pieces(raw: bytes) -> Iterator[Piece]:
     """The document's stretches in order; their bytes together are `raw`."""
     text = _text(raw)
-    fields, start, key = _fields(text)
-    begin = _skip(text, start) if key is not None else _first_message(text)
+    head = _head(text)
+    begin = _skip(text, head.end) if head.key is not None else len(text)
     spans = list(_spans(text, begin)) if begin < len(text) else []
     tail = spans[-1].end if spans else begin
     after, problem = _tail(text, tail)
-    yield _head_piece(text[: spans[0].start if spans else len(text)], {**fields, **after}, key)
+    yield _head_piece(text[: spans[0].start if spans else len(text)], head, after)
     for number, span in enumerate(spans, 1):
         last = number == len(spans)
         end = (tail if problem else len(text)) if last else spans[number].start
         yield _message_piece(number, text[span.start : end], span)
     if problem and spans:
         yield Piece(len(spans) + 1, _bytes(text[tail:]), None, problem)
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What stands before the messages: fields, the list's key (None: no list), where the list begins."""
+
+    fields: dict[str, Any]
+    key: str | None = None
+    end: int = 0
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +81,13 @@ class _Span:
     readable: bool = True
 
 
-def _head_piece(text: str, fields: dict[str, Any], key: str | None) -> Piece:
+def _head_piece(text: str, head: _Head, after: dict[str, Any]) -> Piece:
+    fields = {**head.fields, **after}
     session = _SESSION.search(text)
     if session:
         fields.setdefault("sessionId", session.group(1))
-    return Piece(
-        0,
-        _bytes(text),
-        fields,
-        _encoding_problem(text) or (None if key else "the head of the document is damaged"),
-    )
+    damage = "the head of the document is damaged" if head.damaged or head.key is None else None
+    return Piece(0, _bytes(text), fields, _encoding_problem(text) or damage)
 
 
 def _message_piece(number: int, text: str, span: _Span) -> Piece:
@@ -122,24 +130,25 @@ def _is_message(value: Any) -> bool:
     return isinstance(value, dict) and "timestamp" in value and isinstance(value.get("type"), str)
 
 
-def _first_message(text: str) -> int:
-    """Where the first message begins in a document whose head cannot be read."""
-    return _resume(text, 0, _MOST_TRIES)[0]
-
-
-def _fields(text: str) -> tuple[dict[str, Any], int, str | None]:
-    """The fields before the list of messages, where that list's elements begin, and its key."""
+def _head(text: str) -> _Head:
     fields: dict[str, Any] = {}
     place = text.find("{") + 1
     if not place or text[: place - 1].strip("\ufeff \t\r\n"):
-        return fields, 0, None
+        return _Head(fields)
     while True:
-        key, value, place_after = _field(text, _skip(text, place))
+        place = _skip(text, place)
+        key, value, end = _field(text, place)
         if key in _LISTS and text[value : value + 1] == "[":
-            return fields, value + 1, key
-        if key is None or place_after is None:
-            return fields, place, None
-        fields[key], place = _value(text, value)[0], place_after
+            return _Head(fields, key, value + 1)
+        if key is None or end is None:
+            return _Head(fields) if text[place : place + 1] == "}" else _damaged_head(text, place, fields)
+        fields[key], place = _value(text, value)[0], end
+
+
+def _damaged_head(text: str, place: int, fields: dict[str, Any]) -> _Head:
+    """A head that stops making sense before its list: the list is found by its key."""
+    found = _LIST.search(text, place)
+    return _Head(fields, found.group(1), found.end(), damaged=True) if found else _Head(fields)
 
 
 def _field(text: str, place: int) -> tuple[str | None, int, int | None]:

@@ -35,12 +35,7 @@ def owns(record: Record) -> bool:
     """True for a header, a message or a change of the session."""
     if "projectHash" in record or "$set" in record or "$rewindTo" in record:
         return True
-    return (
-        word(record.get("type")) in _TYPES
-        and "id" in record
-        and "timestamp" in record
-        and "message" not in record
-    )
+    return word(record.get("type")) in _TYPES and "id" in record and "timestamp" in record and "message" not in record
 
 
 def session_of(record: Record) -> str | None:
@@ -107,9 +102,7 @@ class GeminiReader:
             self._other(kind, key, message)
 
     def _other(self, kind: str, key: str, message: Record) -> None:
-        said = _INSERTED.sub(
-            "", "\n".join(texts(message.get("displayContent") or message.get("content")))
-        ).strip()
+        said = _INSERTED.sub("", "\n".join(texts(message.get("displayContent") or message.get("content")))).strip()
         if kind == "user" and said.startswith(_SUMMARY):
             self._scribe.note("compaction.started", f"compaction:{key}", {"text": cut(said, PROMPT)})
         elif kind == "user" and said:
@@ -186,9 +179,7 @@ def _first_text(*values: Any) -> str:
 def _tokens(tokens: Record) -> dict[str, int]:
     if not tokens:
         return {}
-    given = {
-        field: count(tokens.get(field)) or 0 for field in ("input", "cached", "tool", "output", "thoughts")
-    }
+    given = {field: count(tokens.get(field)) or 0 for field in ("input", "cached", "tool", "output", "thoughts")}
     return {
         "input": max(0, given["input"] - given["cached"]) + given["tool"],
         "output": given["output"] + given["thoughts"],

@@ -34,9 +34,7 @@ class Scribe:
     def open(self, *, time: str | None = None, **facts: Any) -> None:
         """Note the start of the current session, once; `facts` are its fields, absent ones None."""
         if not self.is_open():
-            labels = {
-                key: cut(value, LABEL) if isinstance(value, str) else None for key, value in facts.items()
-            }
+            labels = {key: cut(value, LABEL) if isinstance(value, str) else None for key, value in facts.items()}
             started = {"agent": self._agent, "key": self.session, **labels}
             self._add("session.started", "session.started", started, time, self.session)
 
