@@ -44,8 +44,12 @@ def object_id(kind: Kind, data: bytes) -> Oid:
 
 def object_digest(kind: Kind, data: bytes) -> bytes:
     """The id as 20 raw bytes, as trees and packs hold it."""
-    header = b"%s %d\0" % (kind.encode(), len(data))
-    return hashlib.sha1(header + data, usedforsecurity=False).digest()
+    return digest(b"%s %d\0" % (kind.encode(), len(data)) + data)
+
+
+def digest(content: bytes) -> bytes:
+    """The SHA-1 of bytes; git's ids take it over an object's header and content."""
+    return hashlib.sha1(content, usedforsecurity=False).digest()
 
 
 def sanitised(signature: Signature) -> Signature:
@@ -54,9 +58,7 @@ def sanitised(signature: Signature) -> Signature:
     return Signature(name, signature.email.translate(_FORBIDDEN).strip(_CRUD), signature.time)
 
 
-def encode_commit(
-    tree: Oid, parents: Iterable[Oid], author: Signature, committer: Signature, message: bytes
-) -> bytes:
+def encode_commit(tree: Oid, parents: Iterable[Oid], author: Signature, committer: Signature, message: bytes) -> bytes:
     """The bytes of a commit; equal input gives equal bytes, on every machine.
 
     Names and e-mails are sanitised. Raises InvalidError, with all problems, for an id that is not
@@ -128,9 +130,7 @@ def _stamp(signature: Signature) -> str:
 
 
 def _signature(name: bytes, email: bytes, time: bytes) -> Signature:
-    return Signature(
-        name.rstrip(b" ").decode("utf-8", "replace"), email.decode("utf-8", "replace"), int(time)
-    )
+    return Signature(name.rstrip(b" ").decode("utf-8", "replace"), email.decode("utf-8", "replace"), int(time))
 
 
 def _sort_key(entry: TreeEntry) -> bytes:

@@ -146,7 +146,8 @@ class EventStore(Protocol):
         """Collect the objects written inside the block and store them together at its end.
 
         Reads inside the block see them. An exception leaves nothing behind. Blocks may nest; the
-        outermost one counts.
+        outermost one counts. On disk, 64 objects or more are synced when the block ends, whatever the
+        durability: they become one pack.
         """
 
     def close(self) -> None:
