@@ -27,9 +27,7 @@ _RAW_RULES = {
     "\ufeff": "a byte order mark is not allowed; save the text as UTF-8 without one",
     **dict.fromkeys("\x85\u2028\u2029", "this line separator is not allowed; end the line with LF"),
 }
-_SURROGATE_PAIR = re.compile(
-    r"(?<!\\)((?:\\\\)*+)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
-)
+_SURROGATE_PAIR = re.compile(r"(?<!\\)((?:\\\\)*+)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 
 # The core schema of YAML 1.2, less what few people mean as a number: 014, 0o14 and 0x1F stay text.
 _CONSTANTS: dict[str, bool | None] = {
@@ -98,9 +96,7 @@ def _join(pair: re.Match[str]) -> str:
 
 def _is_json(source: str) -> bool:
     try:
-        json.loads(
-            source, parse_int=str, parse_float=str
-        )  # str: 5,000 digits cost nothing, and raise nothing
+        json.loads(source, parse_int=str, parse_float=str)  # str: 5,000 digits cost nothing, and raise nothing
     except (ValueError, RecursionError):
         return False
     return True
@@ -249,9 +245,7 @@ class _Builder:
         # Length first: int() is quadratic in the digits, and raises beyond 4,300 of them.
         if len(text) <= 20 and INT_MIN <= int(text) <= INT_MAX:
             return int(text)
-        self._note_at(
-            event, "an integer has at most 64 bits (-2^63 to 2^63-1); put it in quotes to keep it as text"
-        )
+        self._note_at(event, "an integer has at most 64 bits (-2^63 to 2^63-1); put it in quotes to keep it as text")
         return None
 
     def _finite(self, event: ScalarEvent, number: float) -> Value:

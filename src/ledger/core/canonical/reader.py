@@ -67,6 +67,8 @@ def _respell(document: dict[str, Value], first: Sequence[str]) -> str:
 def _refuse_difference(lines: list[str], spelled: list[str]) -> NoReturn:
     pairs = zip_longest(lines, spelled, fillvalue="")
     at, (found, expected) = next((n, pair) for n, pair in enumerate(pairs) if pair[0] != pair[1])
+    if at >= len(spelled) - 1:
+        _refuse(lines, at, 0, "canonical text has ended before this line; a key may stand twice above")
     shorter = min(len(found), len(expected))
     column = next((n for n in range(shorter) if found[n] != expected[n]), shorter)
     excerpt = expected if len(expected) <= 72 else expected[:72] + "…"
@@ -161,6 +163,8 @@ def _opens_block(spelled: str) -> bool:
 
 
 def _unquote(spelled: str) -> str:
+    if spelled[-1] != spelled[0]:  # so that a refusal does not propose a spelling with characters missing
+        return spelled
     if spelled[0] == "'":
         return spelled[1:-1].replace("''", "'")
     return _ESCAPE.sub(_unescape, spelled[1:-1])
