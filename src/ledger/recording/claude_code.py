@@ -21,7 +21,17 @@ from ledger.recording.adapter import Draft, Record
 from ledger.recording.calls import Call, Outcome, call, note_outcome
 from ledger.recording.cutting import LABEL, PROMPT, cut
 from ledger.recording.scribe import Scribe
-from ledger.recording.shapes import count, listing, mapping, name, texts, whole, word
+from ledger.recording.shapes import (
+    block,
+    count,
+    listing,
+    mapping,
+    name,
+    texts,
+    whole,
+    without_blocks,
+    word,
+)
 
 NAME = "claude-code"
 TITLE = "Claude Code"
@@ -44,11 +54,7 @@ _CAVEATS = ("Caveat: The messages below were generated", "<local-command-caveat>
 _LOCAL = ("<local-command-", "<bash-input>", "<bash-stdout>", "<bash-stderr>")
 _FROM_SYSTEM = ("<task-notification>", "<teammate-message")
 # Blocks that the program puts into a person's message.
-_INSERTED = re.compile(
-    r"<(system-reminder|ide_opened_file|ide_selection|ide_diagnostics|local-command-caveat)>.*?</\1>",
-    re.DOTALL,
-)
-_COMMAND = re.compile(r"<command-(name|args)>(.*?)</command-\1>", re.DOTALL)
+_INSERTED = ("system-reminder", "ide_opened_file", "ide_selection", "ide_diagnostics", "local-command-caveat")
 _EXIT_CODE = re.compile(r"\A(?:Error: )?Exit code (\d{1,9})\b")
 
 
@@ -215,9 +221,9 @@ class ClaudeCodeReader:
         if not isinstance(message, dict) or self._is_copy(record):
             return
         content = message.get("content")
-        results = [block for block in listing(content) if mapping(block).get("type") == "tool_result"]
-        for block in results:
-            self._result(record, block)
+        results = [part for part in listing(content) if mapping(part).get("type") == "tool_result"]
+        for result in results:
+            self._result(record, result)
         said = "\n".join(texts(content, "text"))
         if record.get("isCompactSummary") or said.startswith(_CONTINUED):
             self._compacted(record, said)
@@ -268,13 +274,13 @@ class ClaudeCodeReader:
             author = _author(attached.get("origin"), asked)
             self._ask(f"prompt:{self._key(record)}", asked, author)
 
-    def _result(self, record: Record, block: Record) -> None:
-        key = name(block.get("tool_use_id"))
+    def _result(self, record: Record, result: Record) -> None:
+        key = name(result.get("tool_use_id"))
         made = self._calls.pop(key, None)
         if made is None:
             return
         details = mapping(record.get("toolUseResult"))
-        outcome = _outcome(block, record.get("toolUseResult"))
+        outcome = _outcome(result, record.get("toolUseResult"))
         note_outcome(self._scribe, key, made, outcome)
         if made.tool in _SUBAGENT_TOOLS:
             self._subagent(key, made, details, outcome)
@@ -296,19 +302,19 @@ class ClaudeCodeReader:
             return
         self._settle_compaction()
         self._spend(record, message)
-        for block in listing(message.get("content")):
-            self._call(record, mapping(block))
+        for part in listing(message.get("content")):
+            self._call(record, mapping(part))
         said = "\n".join(texts(message.get("content"), "text")).strip()
         if record.get("isSidechain"):
             self._subagent_said(record, message, said)
         else:
             self._main_said(record, message, said)
 
-    def _call(self, record: Record, block: Record) -> None:
-        key = name(block.get("id"))
-        if block.get("type") != "tool_use" or not key:
+    def _call(self, record: Record, part: Record) -> None:
+        key = name(part.get("id"))
+        if part.get("type") != "tool_use" or not key:
             return
-        tool, given = word(block.get("name")) or "unknown", block.get("input")
+        tool, given = word(part.get("name")) or "unknown", part.get("input")
         task = mapping(given) if tool in _SUBAGENT_TOOLS else {}
         asked = word(task.get("prompt")) or word(task.get("description"))
         self._calls[key] = call(
@@ -398,7 +404,7 @@ class ClaudeCodeReader:
 
 def _asked(said: str, *, after_caveat: bool) -> str:
     """What a person asked with this text, or nothing if it is the program's own."""
-    text = _INSERTED.sub("", said).strip()
+    text = without_blocks(said, *_INSERTED).strip()
     if text.startswith(_LOCAL):
         return ""
     if text.startswith(("<command-name>", "<command-message>")):
@@ -408,8 +414,7 @@ def _asked(said: str, *, after_caveat: bool) -> str:
 
 def _command(text: str) -> str:
     """A slash command as it was typed. One that ran locally comes after a caveat and asks nothing."""
-    parts = dict(_COMMAND.findall(text))
-    return " ".join(part.strip() for part in (parts.get("name", ""), parts.get("args", "")) if part.strip())
+    return f"{block(text, 'command-name')} {block(text, 'command-args')}".strip()
 
 
 def _author(origin: Any, asked: str) -> str:
@@ -421,9 +426,9 @@ def _kind(record: Record) -> str:
     return cut(word(record.get("attributionAgent")) or word(record.get("agentType")), LABEL)
 
 
-def _outcome(block: Record, details: Any) -> Outcome:
-    text = "\n".join(texts(block.get("content"), "text")) or word(details)
-    failed = block.get("is_error") is True
+def _outcome(result: Record, details: Any) -> Outcome:
+    text = "\n".join(texts(result.get("content"), "text")) or word(details)
+    failed = result.get("is_error") is True
     code = _EXIT_CODE.match(text) if failed else None
     fields = mapping(details)
     return Outcome(

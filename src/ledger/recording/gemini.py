@@ -19,14 +19,14 @@ from ledger.recording.calls import Outcome, call, note_outcome
 from ledger.recording.cutting import LABEL, PROMPT, cut
 from ledger.recording.moment import moment
 from ledger.recording.scribe import Scribe
-from ledger.recording.shapes import count, listing, mapping, name, texts, word
+from ledger.recording.shapes import count, listing, mapping, name, texts, without_blocks, word
 
 NAME = "gemini"
 TITLE = "Gemini CLI"
 
 _TYPES = frozenset(["user", "gemini", "info", "error", "warning"])
 _ENDED = frozenset(["success", "error", "cancelled"])
-_INSERTED = re.compile(r"<(hook_context|session_context)>.*?</\1>", re.DOTALL)
+_INSERTED = ("hook_context", "session_context")
 _SUMMARY = "<state_snapshot>"
 _EXIT_CODE = re.compile(r"^Exit Code: (-?\d{1,9})\s*$", re.MULTILINE)
 
@@ -102,7 +102,8 @@ class GeminiReader:
             self._other(kind, key, message)
 
     def _other(self, kind: str, key: str, message: Record) -> None:
-        said = _INSERTED.sub("", "\n".join(texts(message.get("displayContent") or message.get("content")))).strip()
+        shown = texts(message.get("displayContent") or message.get("content"))
+        said = without_blocks("\n".join(shown), *_INSERTED).strip()
         if kind == "user" and said.startswith(_SUMMARY):
             self._scribe.note("compaction.started", f"compaction:{key}", {"text": cut(said, PROMPT)})
         elif kind == "user" and said:

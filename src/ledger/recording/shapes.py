@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 # Beyond this a JSON number is no longer exact in most readers; no counter of an agent comes near.
@@ -63,3 +64,29 @@ def texts(content: Any, *kinds: str) -> list[str]:
     blocks = (block for block in listing(content) if isinstance(block, dict))
     chosen = (word(block.get("text")) for block in blocks if not kinds or word(block.get("type")) in kinds)
     return [text for text in chosen if text]
+
+
+def without_blocks(text: str, *tags: str) -> str:
+    """The text without what stands between `<tag>` and `</tag>`; a block that never ends is kept.
+
+    In linear time: a pattern that looks for an end from every start takes the square of it, and
+    transcripts are not to be trusted.
+    """
+    for tag in tags:
+        text = "".join(_around(text, f"<{tag}>", f"</{tag}>"))
+    return text
+
+
+def _around(text: str, start: str, end: str) -> Iterator[str]:
+    place = 0
+    while (opened := text.find(start, place)) >= 0 and (closed := text.find(end, opened)) >= 0:
+        yield text[place:opened]
+        place = closed + len(end)
+    yield text[place:]
+
+
+def block(text: str, tag: str) -> str:
+    """What stands in the first block of this tag, or nothing."""
+    _before, _start, after = text.partition(f"<{tag}>")
+    inside, end, _after = after.partition(f"</{tag}>")
+    return inside.strip() if end else ""
