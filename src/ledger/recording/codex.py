@@ -15,15 +15,15 @@ What the format asks for:
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ledger.recording.adapter import Draft, Record
 from ledger.recording.calls import Call, Outcome, call, note_outcome
+from ledger.recording.codex_output import Seen, milliseconds, outcome_of, parsed
+from ledger.recording.codex_tokens import counts_of, growth, tokens_of
 from ledger.recording.cutting import LABEL, PROMPT, cut
 from ledger.recording.moment import moment
 from ledger.recording.scribe import Scribe
@@ -39,23 +39,12 @@ _BARE_ITEMS = frozenset(
     ]
 )  # fmt: skip
 _TURN_STARTS = frozenset(["task_started", "turn_started"])
-_CONTEXT_BLOCK = re.compile(r"\A<([A-Za-z_][\w-]*)\b[^>]*>.*</\1>\s*\Z", re.DOTALL)
+_CONTEXT_BLOCK = re.compile(r"\A<([A-Za-z_][\w-]{0,60})\b[^>]*>.*</\1>\s*\Z", re.DOTALL)
 _CONTEXT_STARTS = (
     "# AGENTS.md instructions",
     "<user_instructions>",
     "<environment_context>",
     "<INSTRUCTIONS>",
-)
-_EXIT_CODE = re.compile(r"^(?:Process exited with code|Exit code:) (-?\d{1,9})\s*$", re.MULTILINE)
-_WALL_TIME = re.compile(r"^Wall time: (\d{1,9}(?:\.\d{1,9})?) seconds", re.MULTILINE)
-_HEADER = 300  # the program's own lines stand at the head of a tool's output
-_REFUSED = ("Command blocked by", "apply_patch verification failed", "failed to parse function arguments")
-_TOTALS = (
-    "input_tokens",
-    "cached_input_tokens",
-    "cache_write_input_tokens",
-    "output_tokens",
-    "reasoning_output_tokens",
 )
 _WAITS = frozenset(["wait", "wait_agent", "multi_agent_v1wait_agent", "close_agent"])
 
@@ -88,23 +77,13 @@ def reader(session: str) -> CodexReader:
 _Follow = dict[str, Callable[[Record], None]]
 
 
-@dataclass(slots=True)
-class _Seen:
-    """What an event told of a running call, ahead of its result."""
-
-    exit_code: int | None = None
-    duration_ms: int | None = None
-    failed: bool = False
-    files: tuple[str, ...] = ()
-
-
 class CodexReader:
     """Follows one rollout."""
 
     def __init__(self, session: str) -> None:
         self._scribe = Scribe(NAME, session)
         self._calls: dict[str, Call] = {}
-        self._seen: dict[str, _Seen] = {}
+        self._seen: dict[str, Seen] = {}
         self._thread = ""
         self._agent_id: str | None = None
         self._born = ""
@@ -116,7 +95,30 @@ class CodexReader:
         self._total: dict[str, int] | None = None
         self._told: Counter[tuple[str, int]] = Counter()
         self._asked: Counter[int] = Counter()
-        self._follow: _Follow = {
+        self._records, self._items = self._record_steps(), self._item_steps()
+        self._events, self._done_items = self._event_steps(), self._done_item_steps()
+
+    @property
+    def session(self) -> str:
+        """The session of this rollout: for a subagent's, its parent's."""
+        return self._scribe.session
+
+    def drafts(self, record: Record) -> tuple[Draft, ...]:
+        """The facts that are known for certain with this record."""
+        kind, payload = _layers(record)
+        self._scribe.at(record.get("timestamp"))
+        if self._copying and not self._is_own(kind, payload):
+            self._follow_copy(kind, payload)
+        else:
+            _dispatch(self._records, kind, payload)
+        return self._scribe.take()
+
+    def rest(self) -> tuple[Draft, ...]:
+        """Nothing: every fact of a rollout is certain when it is written."""
+        return ()
+
+    def _record_steps(self) -> _Follow:
+        return {
             "session_meta": self._meta,
             "turn_context": self._context,
             "response_item": self._item,
@@ -124,7 +126,9 @@ class CodexReader:
             "compacted": self._compacted,
             "token_usage_record": self._record_usage,
         }
-        self._items: _Follow = {
+
+    def _item_steps(self) -> _Follow:
+        return {
             "message": self._message,
             "function_call": self._call,
             "custom_tool_call": self._call,
@@ -136,12 +140,9 @@ class CodexReader:
             "local_shell_call_output": self._output,
             "tool_result": self._output,
         }
-        self._done_items: _Follow = {
-            "UserMessage": self._user_item,
-            "CommandExecution": self._see,
-            "FileChange": self._see,
-        }
-        self._events: _Follow = {
+
+    def _event_steps(self) -> _Follow:
+        return {
             "task_started": self._begin_turn,
             "turn_started": self._begin_turn,
             "task_complete": self._complete,
@@ -158,24 +159,12 @@ class CodexReader:
             "thread_settings_applied": self._settings,
         }
 
-    @property
-    def session(self) -> str:
-        """The session of this rollout: for a subagent's, its parent's."""
-        return self._scribe.session
-
-    def drafts(self, record: Record) -> tuple[Draft, ...]:
-        """The facts that are known for certain with this record."""
-        kind, payload = _layers(record)
-        self._scribe.at(record.get("timestamp"))
-        if self._copying and not self._is_own(kind, payload):
-            self._follow_copy(kind, payload)
-        else:
-            _dispatch(self._follow, kind, payload)
-        return self._scribe.take()
-
-    def rest(self) -> tuple[Draft, ...]:
-        """Nothing: every fact of a rollout is certain when it is written."""
-        return ()
+    def _done_item_steps(self) -> _Follow:
+        return {
+            "UserMessage": self._user_item,
+            "CommandExecution": self._see,
+            "FileChange": self._see,
+        }
 
     def _event(self, payload: Record) -> None:
         _dispatch(self._events, payload.get("type"), payload)
@@ -219,9 +208,9 @@ class CodexReader:
     def _follow_copy(self, kind: str, payload: Record) -> None:
         """Of a copied history only the running total and the model matter to what comes after."""
         if kind == "event_msg" and payload.get("type") == "token_count":
-            self._total = _totals(mapping(payload.get("info")).get("total_token_usage")) or self._total
+            self._total = counts_of(mapping(payload.get("info")).get("total_token_usage")) or self._total
         elif kind == "token_usage_record":
-            self._total = _totals(payload.get("thread_token_usage")) or self._total
+            self._total = counts_of(payload.get("thread_token_usage")) or self._total
         elif kind == "turn_context":
             self._model = word(payload.get("model")) or self._model
 
@@ -336,21 +325,21 @@ class CodexReader:
         tool = name(payload.get("name"))
         key = name(payload.get("call_id")) or f"{tool}@"
         made = self._calls.pop(key, None)
-        seen = self._seen.pop(key, _Seen())
+        seen = self._seen.pop(key, Seen())
         if made is None:
             return
-        outcome = _outcome(payload, seen)
+        outcome = outcome_of(payload, seen)
         note_outcome(self._scribe, key if payload.get("call_id") else f"{key}{made.time}", made, outcome)
         self._note_subagents(made, outcome)
 
     def _note_subagents(self, made: Call, outcome: Outcome) -> None:
         if made.tool.endswith("spawn_agent"):
-            agent_id = name(_parsed(outcome.text).get("agent_id"))
+            agent_id = name(parsed(outcome.text).get("agent_id"))
             if agent_id:
                 told = {"agent_id": agent_id, "kind": made.kind, "text": made.text}
                 self._scribe.note("subagent.started", f"subagent:{agent_id}:started", told, time=made.time)
         elif made.tool in _WAITS:
-            for agent_id, status in mapping(_parsed(outcome.text).get("status")).items():
+            for agent_id, status in mapping(parsed(outcome.text).get("status")).items():
                 self._end_subagent(name(agent_id), status)
 
     def _end_subagent(self, agent_id: str, status: Any) -> None:
@@ -364,9 +353,9 @@ class CodexReader:
         key = name(payload.get("call_id")) or name(payload.get("id"))
         if key in self._calls:
             status = word(payload.get("status"))
-            self._seen[key] = _Seen(
+            self._seen[key] = Seen(
                 exit_code=whole(payload.get("exit_code")),
-                duration_ms=_milliseconds(payload.get("duration")),
+                duration_ms=milliseconds(payload.get("duration")),
                 failed=payload.get("success") is False or status in ("failed", "declined"),
                 files=tuple(mapping(payload.get("changes"))),
             )
@@ -374,18 +363,18 @@ class CodexReader:
     # Tokens
 
     def _record_usage(self, payload: Record) -> None:
-        spent = _totals(payload.get("usage"))
-        self._total = _totals(payload.get("thread_token_usage")) or self._total
+        spent = counts_of(payload.get("usage"))
+        self._total = counts_of(payload.get("thread_token_usage")) or self._total
         if spent:
             self._spend(name(payload.get("response_id")) or self._total_name(), spent, again=False)
 
     def _count(self, payload: Record) -> None:
         info = mapping(payload.get("info"))
-        total = _totals(info.get("total_token_usage"))
+        total = counts_of(info.get("total_token_usage"))
         if total is None:
             self._count_legacy(info)
         elif total != self._total:
-            spent = _growth(self._total, total, _totals(info.get("last_token_usage")))
+            spent = growth(self._total, total, counts_of(info.get("last_token_usage")))
             self._total = total
             self._spend(self._total_name(), spent)
 
@@ -399,7 +388,7 @@ class CodexReader:
 
     def _complete_legacy(self, payload: Record) -> None:
         """`turn.completed` of late 2025: the end of a turn, with the tokens of that turn."""
-        spent = _totals(payload.get("usage"))
+        spent = counts_of(payload.get("usage"))
         if spent:
             self._spend(self._scribe.time, spent)
         self._end_turn(payload, "", "end_turn")
@@ -411,7 +400,7 @@ class CodexReader:
         return f"{self._agent_id or self._turn or 'session'}@{grown}"
 
     def _spend(self, message: str, spent: dict[str, int], *, again: bool = True) -> None:
-        tokens = _tokens(spent)
+        tokens = tokens_of(spent)
         if any(tokens.values()):
             data = {"message": message, "model": cut(self._model, LABEL), **tokens}
             self._scribe.note("usage.reported", f"usage:{message}", data, again=again)
@@ -478,84 +467,5 @@ def _own_words(payload: Record) -> list[str]:
 def _arguments(payload: Record) -> Any:
     given = payload.get("arguments", payload.get("input"))
     if isinstance(given, str):
-        return _parsed(given) or {"input": given}
+        return parsed(given) or {"input": given}
     return given if given is not None else {}
-
-
-def _parsed(text: str) -> Record:
-    """The JSON object that the text holds, or an empty one."""
-    if not text.lstrip().startswith("{"):
-        return {}
-    try:
-        return mapping(json.loads(text))
-    except (ValueError, RecursionError):
-        return {}
-
-
-def _outcome(payload: Record, seen: _Seen) -> Outcome:
-    given = payload.get("output", payload.get("result"))
-    told = mapping(given) or _parsed(word(given))
-    details = mapping(told.get("metadata")) or told
-    text = _output_text(given, told)
-    code = seen.exit_code if seen.exit_code is not None else _exit_code(text, details)
-    return Outcome(
-        text=text,
-        failed=bool(code) or seen.failed or told.get("success") is False or text.startswith(_REFUSED),
-        exit_code=code,
-        duration_ms=seen.duration_ms if seen.duration_ms is not None else _duration(text, details),
-        files=seen.files,
-    )
-
-
-def _output_text(given: Any, told: Record) -> str:
-    for field in ("output", "content", "stdout"):
-        if field in told:
-            parts = [*texts(told.get(field)), word(told.get("stderr"))]
-            return "\n".join(part for part in parts if part)
-    return "\n".join(texts(given))
-
-
-def _exit_code(text: str, details: Record) -> int | None:
-    for field in ("exit_code", "exitCode"):
-        if whole(details.get(field)) is not None:
-            return whole(details.get(field))
-    found = _EXIT_CODE.search(text[:_HEADER])
-    return int(found.group(1)) if found else None
-
-
-def _duration(text: str, details: Record) -> int | None:
-    seconds = details.get("duration_seconds")
-    if not isinstance(seconds, (int, float)):
-        found = _WALL_TIME.search(text[:_HEADER])
-        seconds = float(found.group(1)) if found else None
-    return count(seconds * 1000) if seconds is not None else None
-
-
-def _milliseconds(duration: Any) -> int | None:
-    seconds, nanos = count(mapping(duration).get("secs")), count(mapping(duration).get("nanos"))
-    return None if seconds is None else seconds * 1000 + (nanos or 0) // 1_000_000
-
-
-def _totals(usage: Any) -> dict[str, int] | None:
-    if not isinstance(usage, dict) or not any(field in usage for field in _TOTALS):
-        return None
-    return {field: count(usage.get(field)) or 0 for field in _TOTALS}
-
-
-def _growth(before: dict[str, int] | None, total: dict[str, int], last: dict[str, int] | None) -> dict[str, int]:
-    """What was spent between two totals; where there is nothing to compare with, what is called the last."""
-    if before is not None and all(total[field] >= before[field] for field in ("input_tokens", "output_tokens")):
-        return {field: max(0, total[field] - before[field]) for field in _TOTALS}
-    return last or total
-
-
-def _tokens(spent: dict[str, int]) -> dict[str, int]:
-    """Codex counts cached input within its input."""
-    cached, written = spent.get("cached_input_tokens", 0), spent.get("cache_write_input_tokens", 0)
-    return {
-        "input": max(0, spent.get("input_tokens", 0) - cached - written),
-        "output": spent.get("output_tokens", 0),
-        "cache_read": cached,
-        "cache_write": written,
-        "reasoning": spent.get("reasoning_output_tokens", 0),
-    }
