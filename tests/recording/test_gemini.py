@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from tests.recording.samples import data_of, drafts, of_type, sample, spent
 
@@ -76,7 +77,7 @@ def test_real_calls_with_a_result_are_all_noted(fixtures_dir: Path) -> None:
         assert noted == done, path.name
 
 
-def messages(path: Path) -> list[dict[str, object]]:
+def messages(path: Path) -> list[dict[str, Any]]:
     if path.suffix == ".json":
         return list(json.loads(path.read_text())["messages"])
     records = [json.loads(text) for text in path.read_text().splitlines()]
