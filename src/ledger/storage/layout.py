@@ -139,9 +139,9 @@ class Layout:
         return self.locks / "recovery"
 
     @property
-    def journal_lock(self) -> Path:
-        """Shared by those who append to a journal, held alone by who cuts one."""
-        return self.locks / "journal"
+    def boot(self) -> Path:
+        """The machine's boot id when the ledger was last found sound."""
+        return self.root / "boot"
 
     def session_lock(self, session: str) -> Path:
         """Taken while the events of one session are written."""

@@ -1,0 +1,115 @@
+"""Locks between processes that the kernel lets go of when their holder dies."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ledger.errors import BusyError
+from ledger.storage.files import FILE_MODE, FOLDER_MODE, storage_error
+
+_FIRST_PAUSE = 0.000_5
+_LONGEST_PAUSE = 0.025
+_HELD = {errno.EAGAIN, errno.EACCES}
+
+
+class Lock:
+    """A lock that is a file at `path`; the file stays, holding it is what counts.
+
+    It excludes other processes, and other `Lock`s in this one. The file says who held it last, for
+    people to read; nothing is decided by that.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextmanager
+    def hold(self, timeout: float, *, shared: bool = False) -> Iterator[None]:
+        """Hold the lock for the block; with `shared`, together with others that share it.
+
+        Waits at most `timeout` seconds (0: not at all), then raises BusyError with the holder's
+        process id if it is known.
+        """
+        fd = self._take(timeout, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        try:
+            if not shared:
+                _sign(fd)
+            yield
+        finally:
+            os.close(fd)
+
+    def is_held(self) -> bool:
+        """Whether somebody holds the lock at this moment."""
+        if not self.path.exists():
+            return False
+        fd = self._open()
+        try:
+            return not _try(fd, fcntl.LOCK_EX)
+        finally:
+            os.close(fd)
+
+    def holder(self) -> int | None:
+        """The process id that the file names: of who holds it now or held it last."""
+        try:
+            return int(self.path.read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return None
+
+    def _take(self, timeout: float, how: int) -> int:
+        fd = self._open()
+        try:
+            self._wait(fd, timeout, how)
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+    def _wait(self, fd: int, timeout: float, how: int) -> None:
+        deadline = time.monotonic() + timeout
+        pause = _FIRST_PAUSE
+        while not _try(fd, how):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise self._busy(timeout)
+            time.sleep(min(left, random.uniform(pause / 2, pause)))  # noqa: S311 - jitter, not a secret
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _open(self) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            try:
+                return os.open(self.path, flags, FILE_MODE)
+            except FileNotFoundError:
+                self.path.parent.mkdir(mode=FOLDER_MODE, exist_ok=True)
+                return os.open(self.path, flags, FILE_MODE)
+        except OSError as fault:
+            raise storage_error(fault, self.path) from fault
+
+    def _busy(self, timeout: float) -> BusyError:
+        holder = self.holder()
+        who = "another process" if holder is None else f"process {holder}"
+        return BusyError(
+            f"{self.path.name} is held by {who} (waited {timeout:g} s)",
+            hint="try again; if that process hangs, end it: the lock goes with it",
+        )
+
+
+def _try(fd: int, how: int) -> bool:
+    try:
+        fcntl.flock(fd, how | fcntl.LOCK_NB)
+    except OSError as fault:
+        if fault.errno in _HELD:
+            return False
+        raise
+    return True
+
+
+def _sign(fd: int) -> None:
+    # One call of a fixed width: every shared write takes two locks.
+    os.pwrite(fd, f"{os.getpid():<10}\n".encode(), 0)
