@@ -9,11 +9,13 @@ with open_ledger() as ledger:
 from __future__ import annotations
 
 import getpass
+import os
 import secrets
 import socket
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,6 +23,7 @@ from typing import Any, Self
 from ledger.actions import writers
 from ledger.actions.append import Appended, Draft, Writer, append_private, append_shared, create_root, publish
 from ledger.actions.read import Found, list_conflicts, list_keys, read_key, reader_at
+from ledger.actions.roster import find_session
 from ledger.actions.tip import Author
 from ledger.core import fold
 from ledger.core.entry import siblings
@@ -39,11 +42,30 @@ from ledger.storage.place import Place
 PERSON = "person"
 
 
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where time, chance and names come from.
+
+    `now` gives microseconds since 1970, `random62` fresh random bits; `user` and `host` name the person.
+    """
+
+    now: Callable[[], int]
+    random62: Callable[[], int]
+    user: str
+    host: str
+
+
+def system_sources() -> Sources:
+    """The sources of a real run: this machine's."""
+    host = socket.gethostname().split(".")[0] or "localhost"
+    return Sources(lambda: time.time_ns() // 1000, lambda: secrets.randbits(62), _user(), host)
+
+
 class Ledger:
     """One open ledger; use it as a context manager, or call `close`."""
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self, place: Place, sources: Sources | None = None) -> None:
+        self.place, self._user = place, (sources or system_sources()).user
 
     @property
     def path(self) -> Path | None:
@@ -69,12 +91,19 @@ class Ledger:
         return list_conflicts(self.place)
 
     def session(self, agent: str, key: str, **roster: Any) -> Session:
-        """The session of one run of `agent`, by the agent's own id for it; it enters the roster with its first write."""
+        """The session of one run of `agent`, by the agent's own id; it enters the roster with its first write."""
         return Session(self.place, Author(str(SessionId.of(agent, key)), agent), {"key": key, **roster})
 
     def person(self) -> Session:
         """The implicit session of whoever runs this process."""
-        return self.session(PERSON, f"{getpass.getuser()}@{self.place.host}")
+        return self.session(PERSON, f"{self._user}@{self.place.host}")
+
+    def session_named(self, name: str) -> Session:
+        """The session on the roster that `name` means: its id, the id's first characters, or the agent's own id.
+
+        Raises NotFoundError with what to do, AmbiguousError with the sessions that it fits.
+        """
+        return Session(self.place, find_session(self.place, name), {})
 
     def close(self) -> None:
         """Give back what is held open."""
@@ -180,10 +209,10 @@ class Session:
     def _append(self, drafts: Sequence[Draft | Writer], *, shared: bool) -> Appended:
         append = append_shared if shared else append_private
         if not self._is_on_roster():
-            append_shared(self._place, self.author, [self._entrance])
+            append_shared(self._place, self.author, [self._entrance()])
         return append(self._place, self.author, drafts) if drafts else Appended()
 
-    def _entrance(self, reader: Any) -> Draft:
+    def _entrance(self) -> Draft:
         return Draft("session.started", {"agent": self.author.agent, **self._roster})
 
     def _is_on_roster(self) -> bool:
@@ -202,6 +231,7 @@ def open_ledger(
     uses_queue: bool = True,
     accepts_clock: bool = False,
     durability: str | None = None,
+    sources: Sources | None = None,
 ) -> Ledger:
     """Open the ledger in the folder `path`, or the one that belongs to the project around `start`.
 
@@ -214,49 +244,57 @@ def open_ledger(
         )
     layout = opening.require(root)
     config = read_config(layout.config)
-    return Ledger(_place(layout, config, durability or config.durability, uses_queue, accepts_clock))
+    told = sources or system_sources()
+    return Ledger(_place(layout, config, durability or config.durability, uses_queue, accepts_clock, told), told)
 
 
-def create_ledger(path: Path | str, *, project: str | None = None, accepts_clock: bool = False) -> tuple[Ledger, bool]:
+def create_ledger(
+    path: Path | str, *, project: str | None = None, accepts_clock: bool = False, sources: Sources | None = None
+) -> tuple[Ledger, bool]:
     """Make a ledger in the folder `path`, or complete one that was left half-made; says whether it is new."""
     layout = opening.create(Path(path))
     config = read_config(layout.config)
-    ledger = Ledger(_place(layout, config, config.durability, True, accepts_clock))
+    told = sources or system_sources()
+    ledger = Ledger(_place(layout, config, config.durability, True, accepts_clock, told), told)
     done = found(ledger, project)
     return ledger, bool(done.events)
 
 
 def found(ledger: Ledger, project: str | None = None) -> Appended:
     """Write the first event of a ledger; does nothing where it is written already."""
-    data = {"ledger": str(uuid.UUID(int=secrets.randbits(128), version=4)), "format": fold.FORMAT, "fold": fold.FOLD}
+    chance = ledger.place.random62() << 62 | ledger.place.random62()
+    data = {"ledger": str(uuid.UUID(int=chance << 4, version=4)), "format": fold.FORMAT, "fold": fold.FOLD}
     data |= {"project": project} if project else {}
     return create_root(ledger.place, ledger.person().author, Draft("ledger.created", data))
 
 
-def memory_ledger(redactor: Redactor | None = None) -> Ledger:
+def memory_ledger(redactor: Redactor | None = None, sources: Sources | None = None) -> Ledger:
     """A ledger that lives in memory only, under the same law and the same contract tests."""
+    told = sources or system_sources()
     place = Place(
         store=MemoryStore(),
-        now=_now,
-        random62=lambda: secrets.randbits(62),
+        now=told.now,
+        random62=told.random62,
         redactor=redactor or default_redactor(),
     )
-    ledger = Ledger(place)
+    ledger = Ledger(place, told)
     found(ledger)
     return ledger
 
 
-def _place(layout: Layout, config: Config, durability: str, uses_queue: bool, accepts_clock: bool) -> Place:
+def _place(
+    layout: Layout, config: Config, durability: str, uses_queue: bool, accepts_clock: bool, sources: Sources
+) -> Place:
     from ledger.storage.git import GitStore
     from ledger.storage.payloads import PayloadStore
 
     custom = config.redaction_rules or config.redaction_allow
     return Place(
         store=GitStore(layout.git_dir),
-        now=_now,
-        random62=lambda: secrets.randbits(62),
+        now=sources.now,
+        random62=sources.random62,
         redactor=Redactor(config.redaction_rules, config.redaction_allow) if custom else default_redactor(),
-        host=socket.gethostname().split(".")[0] or "localhost",
+        host=sources.host,
         layout=layout,
         payloads=PayloadStore(layout.payloads_dir),
         heads=Heads(layout.heads),
@@ -266,8 +304,12 @@ def _place(layout: Layout, config: Config, durability: str, uses_queue: bool, ac
     )
 
 
-def _now() -> int:
-    return time.time_ns() // 1000
+def _user() -> str:
+    # A container may run under a number that has no name.
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user-{os.getuid()}"
 
 
-__all__ = ["Event", "Ledger", "Session", "create_ledger", "memory_ledger", "open_ledger"]
+__all__ = ["Event", "Ledger", "Session", "Sources", "create_ledger", "memory_ledger", "open_ledger", "system_sources"]
