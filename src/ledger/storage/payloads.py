@@ -1,0 +1,145 @@
+"""PayloadStore: attachments, as blobs in the sibling repository.
+
+Each session has one ref there, whose commit's tree names every attachment of the session, so that
+no gc takes one away. An event names an attachment by its blob id, SHA-256 and size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from ledger.errors import BusyError, DamageError, InvalidError, Problem
+from ledger.storage.codec import encode_commit, object_id
+from ledger.storage.git import GitStore
+from ledger.storage.layout import session_ref
+from ledger.storage.store import Commit, Oid, Signature
+
+LIMIT = 16 * 1024 * 1024  # bytes
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_AUTHOR = "ledger"
+_TRIES = 40
+_LONGEST_PAUSE = 0.020
+
+Data = bytes | Iterable[bytes]
+
+
+class Attachment(NamedTuple):
+    """One payload as an event names it: the blob's id, the SHA-256 of its bytes in hex, its length."""
+
+    id: Oid
+    sha256: str
+    size: int
+
+
+class PayloadStore:
+    """The attachments of a ledger, in the bare repository at `path`.
+
+    With durability "full" an attachment is synced before `put` returns. `store` is the repository
+    itself: checkpoints of a working tree are kept there too.
+    """
+
+    def __init__(self, path: Path | str, *, limit: int = LIMIT, durability: str = "full") -> None:
+        self.store = GitStore(path, durable=durability == "full")
+        self.limit = limit
+
+    def put(self, session: str, data: Data, name: str) -> Attachment:
+        """Keep one payload under the session's ref.
+
+        Raises InvalidError, before anything is written, for a payload above the limit or a name
+        that is more than letters, digits, dots, dashes and underscores.
+        """
+        return self.put_many(session, [(name, data)])[0]
+
+    def put_many(self, session: str, payloads: Iterable[tuple[str, Data]]) -> list[Attachment]:
+        """Keep several payloads with one commit; all are checked before any is written."""
+        whole = [(name, self._gathered(data)) for name, data in payloads]
+        _require_fit([(name, size, self.limit) for name, (_, size) in whole])
+        named = [(name, data, _attachment(data)) for name, (data, _) in whole]
+        changes = {_path(name, kept.id): data for name, data, kept in named}
+        self._commit(session_ref(session), changes, ", ".join(name for name, _ in whole))
+        return [kept for _, _, kept in named]
+
+    def get(self, oid: Oid, sha256: str | None = None) -> bytes:
+        """The bytes of an attachment, compared with `sha256` if given.
+
+        Raises NotFoundError if there is none, DamageError if it is not what the event names.
+        """
+        data = self.store.read_object("blob", oid)
+        if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+            raise DamageError(f"attachment {oid} is not what its event names", hint="run: ledger verify")
+        return data
+
+    def session_files(self, session: str) -> dict[str, Oid]:
+        """The attachments of a session: name and the first digits of the id, and the blob's id."""
+        tip = self.store.ref(session_ref(session))
+        if tip is None:
+            return {}
+        tree = self.store.commit(tip).tree
+        shards = [entry.name for entry in self.store.tree_entries(tree) if entry.is_folder]
+        entries = [entry for shard in shards for entry in self.store.tree_entries(tree, f"{shard}/")]
+        return {entry.name: entry.oid for entry in sorted(entries)}
+
+    def close(self) -> None:
+        """Let go of files and memory."""
+        self.store.close()
+
+    def _gathered(self, data: Data) -> tuple[bytes, int]:
+        """The payload as a whole, and its size; of one that is too large only what shows that it is."""
+        if isinstance(data, bytes):
+            return data, len(data)
+        gathered = bytearray()
+        for chunk in data:
+            gathered += chunk
+            if len(gathered) > self.limit:
+                break
+        return bytes(gathered), len(gathered)
+
+    def _commit(self, ref: str, changes: dict[str, bytes], what: str) -> None:
+        for attempt in range(_TRIES):
+            tip = self.store.ref(ref)
+            before = None if tip is None else self.store.commit(tip)
+            with self.store.bulk():
+                oid = self._written(before, changes, what)
+            if oid == tip or self.store.move_ref(ref, oid, tip):
+                return
+            time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.001 * 2**attempt)))  # noqa: S311 - jitter
+        raise BusyError(f"{ref} of the attachments was moved by others {_TRIES} times", hint="try again")
+
+    def _written(self, before: Commit | None, changes: dict[str, bytes], what: str) -> Oid:
+        tree = self.store.edit_tree(None if before is None else before.tree, changes)
+        if before is not None and tree == before.tree:
+            return before.oid
+        now = max(int(time.time()), 0 if before is None else before.committer.time)
+        who = Signature(_AUTHOR, "", now)
+        parents = () if before is None else (before.oid,)
+        raw = encode_commit(tree, parents, who, who, f"payload {what}\n".encode())
+        return self.store.write_commit(raw)
+
+
+def _path(name: str, oid: Oid) -> str:
+    # 256 folders: with one for thousands of attachments, each new one would cost a tree of all names.
+    return f"{oid[:2]}/{name}-{oid[2:14]}"
+
+
+def _attachment(data: bytes) -> Attachment:
+    return Attachment(object_id("blob", data), hashlib.sha256(data).hexdigest(), len(data))
+
+
+def _require_fit(payloads: list[tuple[str, int, int]]) -> None:
+    problems = [Problem(name, f"is larger than {limit:,} bytes") for name, size, limit in payloads if size > limit]
+    problems += [
+        Problem(name, "is no name for an attachment: use letters, digits, dots, dashes and underscores")
+        for name, _, _ in payloads
+        if not _NAME.fullmatch(name)
+    ]
+    if problems:
+        raise InvalidError(
+            "this payload cannot be kept:", problems, hint="`payloads.max_bytes` in config.toml sets the limit"
+        )
