@@ -1,0 +1,133 @@
+"""Maintenance on our own schedule: packing, pruning, checking, and saying what takes up room.
+
+Under one lock, and never sharper than two weeks: `prune --expire=now` beside writers destroys
+history that was acknowledged (measured: three writers, ten seconds, every ref unwalkable).
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from ledger.errors import BusyError, StorageError
+from ledger.storage import journal
+from ledger.storage.journal import Journal
+from ledger.storage.layout import Layout
+from ledger.storage.locks import Lock
+from ledger.storage.program import require_git, run_git
+
+PRUNED_AFTER = "2.weeks.ago"
+
+_IDLE_SECONDS = 86_400
+_USAGE = 129  # git's exit code for an option that it does not know
+_REPACK = ("repack", "-d", "-q", "--geometric=2", "--write-midx")
+_PLAIN_REPACK = ("repack", "-d", "-q", "-l")
+_FULL_REPACK = ("repack", "-d", "-q", "--cruft", f"--cruft-expiration={PRUNED_AFTER}")
+
+
+class Figures(NamedTuple):
+    """The size of a repository: objects by how they are stored, packs, and bytes on disk."""
+
+    loose: int
+    packed: int
+    packs: int
+    bytes: int
+
+
+class Maintained(NamedTuple):
+    """One repository before and after."""
+
+    repository: Path
+    before: Figures
+    after: Figures
+
+
+def gc(layout: Layout, *, timeout: float = 0.0, is_full: bool = False) -> list[Maintained]:
+    """Pack both repositories and cut the journals; readers and writers may go on meanwhile.
+
+    `is_full` also drops what no ref has reached for two weeks, from packs too. Raises BusyError if
+    another maintenance runs for longer than `timeout` seconds.
+    """
+    with Lock(layout.maintenance_lock).hold(timeout):
+        done = [_maintain(git_dir, is_full) for git_dir in layout.repositories]
+        cut_journals(layout)
+        _discard_session_locks(layout)
+        return done
+
+
+def cut_journals(layout: Layout) -> list[Path]:
+    """Remove every journal whose session is not writing at this moment, after a sync; which ones."""
+    journal.sync_file_system(layout.root)  # so that the one before each cut finds little to do
+    return [path for path in sorted(layout.journal.glob("*.journal")) if _cut(layout, path)]
+
+
+def figures(git_dir: Path) -> Figures:
+    """The size of one repository."""
+    lines = require_git(git_dir, ["count-objects", "-v"]).decode("ascii").splitlines()
+    counts = {name: int(value) for name, _, value in (line.partition(": ") for line in lines) if value.isdigit()}
+    return Figures(counts["count"], counts["in-pack"], counts["packs"], _bytes(git_dir))
+
+
+def du(layout: Layout) -> dict[str, int]:
+    """Bytes on disk of each part of the ledger's folder, by name."""
+    return {path.name: _bytes(path) for path in sorted(layout.root.iterdir())}
+
+
+def fsck(git_dir: Path, *, timeout: float | None = None) -> list[str]:
+    """What `git fsck --strict` finds wrong, a line each; empty for a sound repository."""
+    ran = run_git(git_dir, ["fsck", "--strict", "--no-dangling", "--no-progress"], timeout=timeout)
+    lines = [*ran.out.decode("utf-8", "replace").splitlines(), *ran.err.splitlines()]
+    found = [line for line in lines if not line.startswith("notice:")]
+    if ran.code != 0 and not found:
+        raise StorageError(f"git fsck ended with {ran.code} and said nothing")
+    return found if ran.code != 0 else []
+
+
+def _maintain(git_dir: Path, is_full: bool) -> Maintained:
+    before = figures(git_dir)
+    _repack(git_dir, is_full)
+    require_git(git_dir, ["pack-refs", "--all", "--prune"])
+    require_git(git_dir, ["prune", f"--expire={PRUNED_AFTER}"])
+    require_git(git_dir, ["commit-graph", "write", "--reachable", "--no-progress"])
+    return Maintained(git_dir, before, figures(git_dir))
+
+
+def _repack(git_dir: Path, is_full: bool) -> None:
+    wanted = _FULL_REPACK if is_full else _REPACK
+    ran = run_git(git_dir, wanted)
+    if ran.code == _USAGE:  # before 2.34 there is no --write-midx, before 2.37 no --cruft
+        require_git(git_dir, _PLAIN_REPACK)
+    elif ran.code != 0:
+        raise StorageError(f"git repack failed ({ran.code}): {ran.err.strip()}")
+
+
+def _cut(layout: Layout, path: Path) -> bool:
+    """Cut one journal under its session's lock, where every record's ref has moved."""
+    try:
+        with Lock(layout.session_lock(path.stem)).hold(0):
+            with Journal(path) as log:
+                log.cut()
+            path.unlink()
+    except BusyError:
+        return False
+    return True
+
+
+def _discard_session_locks(layout: Layout) -> None:
+    """Remove the lock files of sessions that have not written for a day."""
+    for path in layout.locks.glob("session-*"):
+        if time.time() - path.stat().st_mtime > _IDLE_SECONDS:
+            Lock(path).discard()
+
+
+def _bytes(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(_allocated(file) for file in files)
+
+
+def _allocated(path: Path) -> int:
+    try:
+        return path.lstat().st_blocks * 512
+    except FileNotFoundError:  # packed or pruned since it was listed
+        return 0

@@ -1,0 +1,72 @@
+"""The git program, for what it does better than a library: repacking, checking, transport.
+
+It is always told its repository, never left to find one: inside a git hook GIT_DIR names another
+repository, and even `git -C` would follow it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ledger.errors import BusyError, StorageError
+
+# No setting of the repository may start a program, whoever wrote it; and no gc but our own.
+_SETTINGS = (
+    "safe.bareRepository=all",
+    f"core.hooksPath={os.devnull}",
+    "core.fsmonitor=false",
+    "core.alternateRefsCommand=true",
+    "gc.auto=0",
+    "maintenance.auto=false",
+)
+
+
+class Ran(NamedTuple):
+    """How a run of git ended."""
+
+    code: int
+    out: bytes
+    err: str
+
+
+def run_git(
+    git_dir: Path,
+    arguments: Sequence[str],
+    *,
+    data: bytes = b"",
+    timeout: float | None = None,
+    settings: Sequence[str] = (),
+) -> Ran:
+    """Run git on the repository at `git_dir`, which was opened and checked before; any exit code is an answer.
+
+    Raises StorageError if there is no git, BusyError after `timeout` seconds.
+    """
+    flags = [word for setting in (f"safe.directory={git_dir}", *_SETTINGS, *settings) for word in ("-c", setting)]
+    command = ["git", f"--git-dir={git_dir}", *flags, *arguments]
+    try:
+        ran = subprocess.run(
+            command, input=data, capture_output=True, timeout=timeout, env=scrubbed_environment(), check=False
+        )
+    except FileNotFoundError as fault:
+        raise StorageError("git is not installed, or not on PATH", hint="install git 2.34 or later") from fault
+    except subprocess.TimeoutExpired as fault:
+        raise BusyError(f"git {arguments[0]} took longer than {timeout:g} s") from fault
+    return Ran(ran.returncode, ran.stdout, ran.stderr.decode("utf-8", "replace"))
+
+
+def require_git(git_dir: Path, arguments: Sequence[str], *, timeout: float | None = None) -> bytes:
+    """Run git and return what it printed; raises StorageError, with git's own words, if it fails."""
+    ran = run_git(git_dir, arguments, timeout=timeout)
+    if ran.code != 0:
+        raise StorageError(f"git {arguments[0]} failed ({ran.code}): {ran.err.strip()}")
+    return ran.out
+
+
+def scrubbed_environment() -> dict[str, str]:
+    """This process's environment without any GIT_* variable, in the C locale, asking nobody anything."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return kept | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
