@@ -23,7 +23,7 @@ class Lock:
     """A lock that is a file at `path`; the file stays, holding it is what counts.
 
     It excludes other processes, and other `Lock`s in this one. The file says who held it last, for
-    people to read; nothing is decided by that.
+    people to read; nothing is decided by that. Only `discard` removes the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,6 +54,15 @@ class Lock:
         finally:
             os.close(fd)
 
+    def discard(self) -> bool:
+        """Remove the file, unless somebody holds the lock; whether it is gone."""
+        try:
+            with self.hold(0):
+                self.path.unlink(missing_ok=True)
+        except BusyError:
+            return False
+        return True
+
     def holder(self) -> int | None:
         """The process id that the file names: of who holds it now or held it last."""
         try:
@@ -62,13 +71,23 @@ class Lock:
             return None
 
     def _take(self, timeout: float, how: int) -> int:
-        fd = self._open()
-        try:
-            self._wait(fd, timeout, how)
-        except BaseException:
+        while True:
+            fd = self._open()
+            try:
+                self._wait(fd, timeout, how)
+                # Whoever held it may have discarded the file: then this lock is one of nobody else.
+                if self._is_file_of(fd):
+                    return fd
+            except BaseException:
+                os.close(fd)
+                raise
             os.close(fd)
-            raise
-        return fd
+
+    def _is_file_of(self, fd: int) -> bool:
+        try:
+            return os.path.samestat(self.path.stat(), os.fstat(fd))
+        except FileNotFoundError:
+            return False
 
     def _wait(self, fd: int, timeout: float, how: int) -> None:
         deadline = time.monotonic() + timeout

@@ -74,7 +74,7 @@ class LooseObjects:
         try:
             if not _freshened(path):
                 self._store(path, content)
-            if self._durable:
+            elif self._durable:
                 _sync(path)
         except OSError as fault:
             raise storage_error(fault, path) from fault
@@ -99,6 +99,8 @@ class LooseObjects:
         except BaseException:
             os.unlink(draft)
             raise
+        if self._durable:
+            sync_folder(path.rpartition("/")[0])
 
     def _draft(self, stored: bytes) -> str:
         fd, draft = _new_file(self._root)
