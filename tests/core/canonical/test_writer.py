@@ -55,7 +55,10 @@ FROZEN: dict[str, dict[str, Value]] = {
             "1_0", "1,000", "12:30:45", "2026-11-22", "1.2.3", "3f9c",
         ],
         "spaces": [" ", " x", "x ", "a\u00a0b"],
-        "words": ["yes", "No", "ON", "off", "y", "N", "True", "false", "NULL", "~", "<<", "=", ".nan", "nan"],
+        "words": [
+            "yes", "No", "ON", "off", "y", "N", "True", "false", "NULL", "~", "<<", "=", ".nan",
+            "nan", "Infinity",
+        ],
     },
     "escaped": {
         "breaks": ["\n", "a\r\nb", "a\x85b", "a\u2028b", "a\u2029b", " a\nb", "a\n\tb", "a\n \nb"],
@@ -212,6 +215,12 @@ def test_everything_that_cannot_be_written_is_named_at_once() -> None:
         Problem("2", "has a key of type int; keys are text"),
         Problem("c", "is an integer beyond 64 bits (-2^63 to 2^63-1)"),
     )
+
+
+def test_the_document_itself_is_a_level() -> None:
+    assert dumps(nested(MAX_DEPTH))
+    with pytest.raises(InvalidError):
+        dumps(nested(MAX_DEPTH + 1))
 
 
 def test_paths_start_where_the_caller_says() -> None:

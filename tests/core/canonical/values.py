@@ -94,6 +94,8 @@ NASTY_TEXTS = [
         "null",
         "~",
         "nan",
+        "Infinity",
+        "inf",
         ".nan",
         ".inf",
         "-.Inf",

@@ -40,8 +40,8 @@ _LITERAL = re.compile(
     rf"[!-~{_WIDE_OR_SPACE}][\t -~{_WIDE_OR_SPACE}]*+"
     rf"(?:\n++ *+[!-~{_WIDE_OR_SPACE}][\t -~{_WIDE_OR_SPACE}]*+)*+\n*+"
 )
-# What some YAML parser, 1.1 or 1.2, reads as something else than text.
-_WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"])
+# What some parser of YAML, 1.1 or 1.2, or of what JSON writers write, reads as something else than text.
+_WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity"])
 _LONGEST_WORD = max(map(len, _WORDS))
 
 _ESCAPED = re.compile(rf"[^ !#-\[\]-~{_WIDE_OR_SPACE}]")
