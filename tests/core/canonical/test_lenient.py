@@ -112,7 +112,7 @@ REFUSED: dict[str, tuple[str | bytes, str, str]] = {
     "a byte order mark": (b"\xef\xbb\xbfa: 1", "line 1, column 1", "byte order mark"),
     "a lone surrogate": ("a: \udc80", "line 1, column 4", "lone surrogate U+DC80"),
     "a lone surrogate by an escape": ('{"a": "\\ud83d"}', "line 1, column 10", "escape code"),
-    "half a surrogate pair behind a backslash": ('"\\\\ud83d\\ude00"', "line 1, column 10", "escape code"),
+    "half a surrogate pair behind a backslash": ('"\\\\ud83d\\ude00"', "line 1, column 11", "escape code"),
     "a surrogate pair outside of JSON": ('a: "\\ud83d\\ude00"', "line 1, column 7", "escape code"),
     "bytes that are not UTF-8": (b"a: 1\nb: \xff", "line 2, column 4", "UTF-8"),
     "UTF-16": ("a: 1".encode("utf-16"), "line 1, column 1", "UTF-8"),
