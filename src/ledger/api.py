@@ -23,7 +23,7 @@ from typing import Any, Self
 from ledger.actions import writers
 from ledger.actions.append import Appended, Draft, Writer, append_private, append_shared, create_root, publish
 from ledger.actions.read import Found, list_conflicts, list_keys, read_key, reader_at
-from ledger.actions.roster import find_session
+from ledger.actions.roster import find_session, list_sessions
 from ledger.actions.tip import Author
 from ledger.core import fold
 from ledger.core.entry import siblings
@@ -89,6 +89,10 @@ class Ledger:
     def conflicts(self) -> Iterator[Found]:
         """Every shared key at which a write was beaten unseen and nobody has settled it."""
         return list_conflicts(self.place)
+
+    def agents(self) -> dict[str, str]:
+        """The agent of every session on the roster, by session id."""
+        return {session: str(entry.get("agent", "")) for session, entry in list_sessions(reader_at(self.place))}
 
     def session(self, agent: str, key: str, **roster: Any) -> Session:
         """The session of one run of `agent`, by the agent's own id; it enters the roster with its first write."""

@@ -37,7 +37,7 @@ def setting(target: Target, value: Value) -> Writer:
     check_key(target.key)
 
     def write(reader: Reader) -> Draft:
-        name = _policy_name(target, reader, "lww")
+        name = policy_name(target, reader, "lww")
         _require_fit(name, value, target.key)
         return _draft(target, name, policy(name).diff(_cell(target, reader, name), value))
 
@@ -161,7 +161,7 @@ def _scope(target: Target) -> dict[str, Any]:
     return {} if target.session is None else {"scope": "session"}
 
 
-def _policy_name(target: Target, reader: Reader, new: str) -> str:
+def policy_name(target: Target, reader: Reader, new: str) -> str:
     """The policy of a write: as asked, as declared for the key, as it stands there, or what is usual for the verb."""
     if target.policy is not None:
         return policy(target.policy).name
@@ -171,7 +171,7 @@ def _policy_name(target: Target, reader: Reader, new: str) -> str:
 
 
 def _policy_among(target: Target, reader: Reader, fitting: tuple[str, ...]) -> str:
-    name = _policy_name(target, reader, fitting[0])
+    name = policy_name(target, reader, fitting[0])
     if name in fitting:
         return name
     raise RefusedError(

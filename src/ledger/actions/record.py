@@ -1,0 +1,87 @@
+"""Record: events of any type as a program gives them, judged all together before any is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ledger.actions.append import Appended, Draft, append_shared, mint
+from ledger.actions.judge import judge
+from ledger.actions.read import reader_at
+from ledger.actions.tip import Author
+from ledger.core import schema
+from ledger.core.events import find_kind, message_of
+from ledger.core.state import Reader
+from ledger.errors import InvalidError, Problem
+from ledger.storage.place import Place
+
+FIELDS = ("type", "data", "time", "origin", "prev", "v")
+_OURS = ("id", "session", "commit", "parents", "subject")
+_TYPES: dict[str, tuple[type, str]] = {
+    "type": (str, "a text such as note.added"),
+    "data": (dict, "a mapping"),
+    "time": (str, "a text such as '2026-11-22T15:13:04.123456Z'"),
+    "origin": (dict, "a mapping with source and ref"),
+    "v": (int, "a whole number"),
+}
+
+
+def record(place: Place, author: Author, given: Sequence[tuple[str, Any]]) -> Appended:
+    """Append the events that documents describe, all or none; each comes with a name for what is said of it.
+
+    Raises InvalidError with every problem of every document; then nothing is written.
+    """
+    broken = [_named(name, problem) for name, document in given for problem in _shape_problems(document)]
+    if not broken:
+        reader = reader_at(place)
+        broken = [p for name, document in given for p in _judged(place, author, reader, name, document)]
+    if broken:
+        hint = "correct what is named; `ledger schema TYPE` shows what such an event looks like"
+        raise InvalidError("nothing was recorded:", broken, hint=hint)
+    drafts = [draft_of(document) for _, document in given]
+    return append_shared(place, author, drafts) if drafts else Appended()
+
+
+def draft_of(document: Mapping[str, Any]) -> Draft:
+    """The draft that a document describes; without `prev`, what stands there is what was seen."""
+    return Draft(
+        type=document["type"],
+        data=document.get("data", {}),
+        time=document.get("time"),
+        origin=document.get("origin"),
+        prev=document.get("prev"),
+        sees_tip="prev" not in document,
+        v=document.get("v", 1),
+    )
+
+
+def _shape_problems(document: Any) -> Iterator[Problem]:
+    if not isinstance(document, dict):
+        yield Problem("", "must be a mapping with type and data")
+        return
+    if "type" not in document:
+        yield Problem("type", "is missing")
+    for name, value in document.items():
+        if name in _OURS:
+            yield Problem(name, "is given by the ledger; leave it out")
+        elif name not in FIELDS:
+            yield Problem(name, f"is none of: {', '.join(FIELDS)}")
+        elif name in _TYPES and (not isinstance(value, _TYPES[name][0]) or isinstance(value, bool)):
+            yield Problem(name, f"must be {_TYPES[name][1]}")
+    yield from _prev_problems(document)
+
+
+def _prev_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
+    kind = find_kind(document["type"]) if isinstance(document.get("type"), str) else None
+    if "prev" in document and kind is not None and not kind.changes_state:
+        yield Problem("prev", f"has no meaning in {document['type']}, which changes no state; leave it out")
+
+
+def _judged(place: Place, author: Author, reader: Reader, name: str, document: Any) -> list[Problem]:
+    event = mint(place, author, draft_of(document), None, reader)
+    broken = judge(event, reader) or schema.size_problems(message_of(event))
+    return [_named(name, problem) for problem in broken]
+
+
+def _named(name: str, problem: Problem) -> Problem:
+    return Problem(": ".join(filter(None, (name, problem.path))), problem.rule)
