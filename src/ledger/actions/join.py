@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from ledger.actions.tip import Author, Tip, event_of, raw_commit, tip_at
 from ledger.core.clock import next_id, stamp
 from ledger.core.event import Event
 from ledger.core.fold import refuse_newer, version_of
 from ledger.core.merge import Base, Merge, merge
-from ledger.core.state import State, unit_paths
+from ledger.core.state import Changes, Reader, State, unit_paths
 from ledger.errors import RefusedError
 from ledger.storage.place import Place
 from ledger.storage.store import Commit, EventStore, Oid
 from ledger.storage.tree import TreeReader, encode
+
+Read = Callable[[Oid], Reader]
+TreeOf = Callable[[Oid], Oid]
 
 
 def join(place: Place, author: Author, ours: Tip, theirs: Tip) -> tuple[Tip, bytes | None]:
@@ -42,14 +45,25 @@ def join(place: Place, author: Author, ours: Tip, theirs: Tip) -> tuple[Tip, byt
     return tip_at(store, store.write_commit(raw)), raw
 
 
-def merge_states(store: EventStore, ours: Tip, theirs: Tip) -> tuple[Merge, int]:
-    """The merge of two tips' states, and how many events theirs brings."""
-    mine, new = TreeReader(store, ours.tree), TreeReader(store, theirs.tree)
+def merge_states(
+    store: EventStore, ours: Tip, theirs: Tip, read: Read | None = None, tree_of: TreeOf | None = None
+) -> tuple[Merge, int]:
+    """The merge of two tips' states, and how many events theirs brings.
+
+    `read` gives the state of a tree and `tree_of` the tree of an older commit; as stored unless given.
+    Raises RefusedError for histories without a common root, NewerFormatError for a fold not known here.
+    """
+    read = read or (lambda tree: TreeReader(store, tree))
+    tree_of = tree_of or (lambda oid: store.commit(oid).tree)
+    mine, new = read(ours.tree), read(theirs.tree)
     for side in (mine, new):
         refuse_newer(side)
-    only_ours = _events(store.walk([ours.oid], [theirs.oid], order="oldest"))
-    only_theirs = _events(store.walk([theirs.oid], [ours.oid], order="oldest"))
-    bases = [_base(store, oid, ours.oid, theirs.oid) for oid in store.merge_bases(ours.oid, theirs.oid)]
+    only_ours = events_of(store.walk([ours.oid], [theirs.oid], order="oldest"))
+    only_theirs = events_of(store.walk([theirs.oid], [ours.oid], order="oldest"))
+    bases = [
+        Base(read(tree_of(oid)), events_of(store.walk([ours.oid, theirs.oid], [oid], order="oldest")))
+        for oid in store.merge_bases(ours.oid, theirs.oid)
+    ]
     if not bases:
         raise RefusedError(
             "these two histories have no common root: they are different ledgers or different epochs",
@@ -57,17 +71,22 @@ def merge_states(store: EventStore, ours: Tip, theirs: Tip) -> tuple[Merge, int]
         )
 
     def history() -> Sequence[Event]:
-        return _events(store.walk([ours.oid, theirs.oid], order="oldest"))
+        return events_of(store.walk([ours.oid, theirs.oid], order="oldest"))
 
     version = max(version_of(mine)[0], version_of(new)[0])
-    start = epoch_state(store, ours.oid)
-    return merge(mine, only_ours, only_theirs, bases, history, start, version), len(only_theirs)
+    merged = merge(mine, only_ours, only_theirs, bases, history, epoch_state(store, ours.oid), version)
+    return merged, len(only_theirs)
+
+
+def merge_changes(merged: Merge) -> tuple[Changes, list[str]]:
+    """What a merge does to ours: documents to change, and the paths to take from theirs as they stand."""
+    return merged.changes, [path for unit in merged.take for path in unit_paths(unit)]
 
 
 def merged_tree(store: EventStore, ours: Oid, theirs: Oid, merged: Merge) -> Oid:
     """The tree of a merge: ours, with the units taken from theirs and the documents that were folded again."""
-    taken = [path for unit in merged.take for path in unit_paths(unit)]
-    return store.edit_tree(ours, encode(merged.changes), take=(theirs, taken) if taken else None)
+    changes, taken = merge_changes(merged)
+    return store.edit_tree(ours, encode(changes), take=(theirs, taken) if taken else None)
 
 
 def epoch_state(store: EventStore, oid: Oid) -> State:
@@ -79,12 +98,6 @@ def epoch_state(store: EventStore, oid: Oid) -> State:
     return State(dict(TreeReader(store, root.tree).under("")))
 
 
-def _base(store: EventStore, base: Oid, ours: Oid, theirs: Oid) -> Base:
-    since = _events(store.walk([ours, theirs], [base], order="oldest"))
-    return Base(TreeReader(store, store.commit(base).tree), since)
-
-
-def _events(commits: Iterable[Commit]) -> list[Event]:
+def events_of(commits: Iterable[Commit]) -> list[Event]:
+    """The events that commits carry, in the same order; raises DamageError where one carries none."""
     return [event_of(commit) for commit in commits]
-
-
