@@ -11,8 +11,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ledger.actions.append import Draft, append_private, publish
 from ledger.actions.find import tips
@@ -21,12 +22,16 @@ from ledger.core.clock import stamp
 from ledger.core.ids import SessionId
 from ledger.errors import LedgerError, NotFoundError, StorageError, UsageError
 from ledger.recording import transcripts
-from ledger.recording.adapter import Transcript, Unit
 from ledger.recording.adapter import Draft as Fact
-from ledger.storage.layout import MAIN
+from ledger.recording.adapter import Transcript, Unit
+from ledger.recording.lines import split_lines
+from ledger.storage.layout import MAIN, session_of
 from ledger.storage.locks import Lock
 from ledger.storage.place import Place
 from ledger.storage.seen import Seen, digest
+
+if TYPE_CHECKING:
+    from ledger.storage.payloads import Attachment
 
 BATCH = 4096  # events written at once
 CHUNK = 4 * 1024 * 1024  # bytes of lines in one attachment
@@ -73,9 +78,11 @@ def import_transcripts(
     done = Imported()
     files = list(_files(paths, agent, done))
     with Lock(layout.import_lock).hold(LOCK_SECONDS), Seen(layout.seen) as seen:
+        if seen.head() is None:
+            remember_lines(place, seen)
         catch_up(place, seen)
         for file in files:
-            _import_file(place, seen, file, agent, done, progress)
+            _import_file(place, seen, file, done, progress)
         catch_up(place, seen)
     done.seconds = time.perf_counter() - began
     return done
@@ -98,6 +105,19 @@ def catch_up(place: Place, seen: Seen) -> None:
     main = place.store.ref(MAIN)
     if main is not None:
         seen.move_head(main)
+
+
+def remember_lines(place: Place, seen: Seen) -> None:
+    """Rebuild the index of lines from the attachments, for an index that is new or was deleted."""
+    payloads = place.payloads
+    if payloads is None:
+        return
+    for ref in payloads.store.refs():
+        session = session_of(ref)
+        if session is None:
+            continue
+        kept = (split_lines([payloads.get(oid)]) for oid in payloads.session_files(session).values())
+        seen.add_lines(session, Counter(digest(line.raw) for lines in kept for line in lines))
 
 
 def _files(paths: Sequence[Path], agent: str | None, done: Imported) -> Iterator[Path]:
@@ -133,7 +153,7 @@ def _head_agent(file: Path) -> str:
         return transcripts.read(stream).agent
 
 
-def _reading(file: Path) -> BinaryIO:
+def _reading(file: Path) -> BufferedReader:
     try:
         if not file.is_file():
             raise UsageError(f"{file} is not a regular file", hint="give a transcript file, or a folder")
@@ -145,12 +165,12 @@ def _reading(file: Path) -> BinaryIO:
 def _below(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    return sorted(p for p in path.rglob("*") if p.suffix in _SUFFIXES and p.is_file() and not p.is_symlink())
+    found = (p for p in path.rglob("*") if p.suffix in _SUFFIXES and p.is_file() and not p.is_symlink())
+    # A session's own transcript before those of its subagents, which repeat its start.
+    return sorted(found, key=lambda p: ("subagents" in p.parts or p.name.startswith("agent-"), p))
 
 
-def _import_file(
-    place: Place, seen: Seen, file: Path, agent: str | None, done: Imported, progress: Progress | None
-) -> None:
+def _import_file(place: Place, seen: Seen, file: Path, done: Imported, progress: Progress | None) -> None:
     content = _content_digest(file)
     facts = seen.facts_of_file(content)
     if facts is not None:
@@ -284,7 +304,14 @@ class _Session:
         payloads = self.intake.place.payloads
         if not self._raw or payloads is None:
             return
-        kept = payloads.put(self.author.session, b"".join(self._raw), name=f"{self._numbers[0]:08d}")
+        raw = b"".join(self._raw)
+        ref = f"transcript:{hashlib.sha256(raw).hexdigest()}"
+        if digest(ref) not in self._known:
+            self._known.add(digest(ref))
+            self._draft_attachment(payloads.put(self.author.session, raw, name=f"{self._numbers[0]:08d}"), ref)
+        self._raw, self._numbers, self._unreadable = [], [], []
+
+    def _draft_attachment(self, kept: Attachment, ref: str) -> None:
         data = {
             "form": self.intake.transcript.form,
             "attachment": {"id": kept.id, "sha256": kept.sha256, "size": kept.size},
@@ -293,7 +320,5 @@ class _Session:
         }
         if self._unreadable:
             data["unreadable"] = self._unreadable[:1000]
-        ref = f"transcript:{kept.sha256}"
         self.drafts.append(Draft("transcript.appended", data, self._time, {"source": "transcript", "ref": ref}))
         self.intake.done.bytes += kept.size
-        self._raw, self._numbers, self._unreadable = [], [], []

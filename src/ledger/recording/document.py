@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.recording.lines import STRICT
+from ledger.recording.lines import NOT_AN_OBJECT, STRICT
 
 # The key of the list of messages: Gemini CLI, Amp and OpenCode; Claude Code's web sessions.
 _LISTS = ("messages", "loglines")
@@ -95,7 +95,7 @@ def _message_piece(number: int, text: str, span: _Span) -> Piece:
     if not span.readable:
         problem = "not JSON"
     elif not isinstance(span.value, dict):
-        problem = "not a JSON object"
+        problem = NOT_AN_OBJECT
     return Piece(number, _bytes(text), None if problem else span.value, problem)
 
 

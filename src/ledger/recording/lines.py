@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 LONGEST_LINE = 32 * 1024 * 1024
+NOT_AN_OBJECT = "not a JSON object"
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -65,4 +66,4 @@ def parse_object(raw: bytes) -> dict[str, Any] | str:
         return "nested too deeply"
     except ValueError:
         return "not JSON"
-    return value if isinstance(value, dict) else "not a JSON object"
+    return value if isinstance(value, dict) else NOT_AN_OBJECT

@@ -18,7 +18,7 @@ from ledger.recording import claude_code, codex, gemini
 from ledger.recording.adapter import Adapter, Reader, Record, Transcript, Unit
 from ledger.recording.document import Piece, document_head, document_pieces
 from ledger.recording.foreign import foreign_title
-from ledger.recording.lines import LONGEST_LINE, Line, parse_object, split_lines
+from ledger.recording.lines import LONGEST_LINE, NOT_AN_OBJECT, Line, parse_object, split_lines
 
 ADAPTERS: dict[str, Adapter] = {module.NAME: module for module in (claude_code, codex, gemini)}
 
@@ -178,10 +178,11 @@ def _jsonl_units(chunks: Iterable[bytes], adapter: Adapter, reader: Reader) -> I
     for line in split_lines(chunks):
         if line.piece:
             yield _long_line(line, reader)
-        elif line.raw.isspace():
+        elif line.raw.isspace() or (record := _parsed(line.raw)) == NOT_AN_OBJECT:
+            # A bare value ("massive error", 42) is whole and tells nothing; a cut object is never one.
             yield Unit(line.number, line.raw, reader.session)
         else:
-            yield _unit(line.number, line.raw, _parsed(line.raw), adapter, reader)
+            yield _unit(line.number, line.raw, record, adapter, reader)
 
 
 def _long_line(line: Line, reader: Reader) -> Unit:
