@@ -30,8 +30,8 @@ from ledger.core.entry import siblings
 from ledger.core.event import Event, Prev
 from ledger.core.ids import SessionId
 from ledger.core.redaction import Redactor, default_redactor
-from ledger.core.state import LEDGER, session_path
-from ledger.errors import NotALedgerError
+from ledger.core.state import LEDGER, POLICY, session_path
+from ledger.errors import NotALedgerError, UsageError
 from ledger.storage import opening
 from ledger.storage.config import Config, read_config
 from ledger.storage.heads import Heads
@@ -73,6 +73,13 @@ class Ledger:
         return None if self.place.layout is None else self.place.layout.root
 
     @property
+    def layout(self) -> Layout:
+        """Where its files lie; raises UsageError for a ledger in memory."""
+        if self.place.layout is None:
+            raise UsageError("a ledger in memory has no files")
+        return self.place.layout
+
+    @property
     def id(self) -> str:
         """The ledger's own id, the same in every clone."""
         document = reader_at(self.place).get(LEDGER) or {}
@@ -89,6 +96,10 @@ class Ledger:
     def conflicts(self) -> Iterator[Found]:
         """Every shared key at which a write was beaten unseen and nobody has settled it."""
         return list_conflicts(self.place)
+
+    def policy(self) -> dict[str, Any]:
+        """What the ledger declares of its keys: `policies`, `schemas` and `types`, each by name or pattern."""
+        return reader_at(self.place).get(POLICY) or {}
 
     def agents(self) -> dict[str, str]:
         """The agent of every session on the roster, by session id."""

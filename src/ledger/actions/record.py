@@ -31,7 +31,7 @@ def record(place: Place, author: Author, given: Sequence[tuple[str, Any]]) -> Ap
 
     Raises InvalidError with every problem of every document; then nothing is written.
     """
-    broken = [_named(name, problem) for name, document in given for problem in _shape_problems(document)]
+    broken = [_named(name, problem) for name, document in given for problem in shape_problems(document)]
     if not broken:
         reader = reader_at(place)
         broken = [p for name, document in given for p in _judged(place, author, reader, name, document)]
@@ -55,7 +55,8 @@ def draft_of(document: Mapping[str, Any]) -> Draft:
     )
 
 
-def _shape_problems(document: Any) -> Iterator[Problem]:
+def shape_problems(document: Any) -> Iterator[Problem]:
+    """Every reason why a document cannot be read as an event to record."""
     if not isinstance(document, dict):
         yield Problem("", "must be a mapping with type and data")
         return
