@@ -1,0 +1,84 @@
+"""A call: one command as it was given, with its options, its environment, and the ledger that it is about."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from ledger.cli.output import Form, Output
+
+if TYPE_CHECKING:
+    from ledger.api import Ledger, Session, Sources
+
+
+@dataclass(slots=True)
+class Call:
+    """One command as it was given. Options count wherever they stand, before or after the command's name."""
+
+    sources: Sources | None = None
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, context: typer.Context) -> Call:
+        """The call that a command's context belongs to."""
+        call = context.find_root().obj
+        return call if isinstance(call, cls) else cls()
+
+    @property
+    def form(self) -> Form:
+        """The form of the answer."""
+        return "jsonl" if self.options.get("as_lines") else "json" if self.options.get("as_json") else "human"
+
+    @property
+    def out(self) -> Output:
+        """Where the answer goes."""
+        is_terminal = sys.stdout.isatty()
+        has_colour = is_terminal and not self.environment.get("NO_COLOR") and self.environment.get("TERM") != "dumb"
+        return Output(self.form, bool(self.options.get("quiet")), has_colour, is_terminal)
+
+    @property
+    def folder(self) -> Path | None:
+        """The ledger's folder as given by `--ledger` or LEDGER_DIR."""
+        given = self.options.get("ledger") or self.environment.get("LEDGER_DIR")
+        return Path(given).expanduser() if given else None
+
+    @property
+    def accepts_clock(self) -> bool:
+        """Whether a clock that seems to have jumped is right after all."""
+        return self.environment.get("LEDGER_ACCEPT_CLOCK") == "1"
+
+    @contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """The ledger that the call is about, open; raises NotALedgerError where there is none."""
+        from ledger.api import open_ledger
+
+        with open_ledger(self.folder, accepts_clock=self.accepts_clock, sources=self.sources) as ledger:
+            yield ledger
+
+    def writer(self, ledger: Ledger) -> Session:
+        """The session in whose name the call writes: the one that was named, else the person's own."""
+        named = self._named
+        return ledger.person() if named is None else ledger.session_named(named)
+
+    def reader(self, ledger: Ledger) -> str | None:
+        """The id of the session whose own context the call sees beside what is shared; None if none was named."""
+        named = self._named
+        return None if named is None else ledger.session_named(named).id
+
+    def now(self) -> int:
+        """The time, in microseconds since 1970."""
+        from ledger.api import system_sources
+
+        return (self.sources or system_sources()).now()
+
+    @property
+    def _named(self) -> str | None:
+        return self.options.get("session") or self.environment.get("LEDGER_SESSION") or None

@@ -1,0 +1,28 @@
+"""A writing session of the demo, as a process of its own: says on standard output what was acknowledged."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ledger.api import open_ledger
+
+ROUNDS = 40
+
+
+def work(folder: Path, name: str, rounds: int = ROUNDS) -> None:
+    """Write `rounds` times three events, and print the id of each one only after it was acknowledged."""
+    with open_ledger(folder) as ledger:
+        me = ledger.session("demo-agent", name, title=f"{name} tidies the pond")
+        for number in range(1, rounds + 1):
+            for done in (
+                me.increment("pond/steps"),
+                me.set(f"pond/progress/{name}", f"step {number} of {rounds}"),
+                me.add("pond/birds", f"{name} {number % 5}"),
+            ):
+                sys.stdout.write("".join(f"{event.id}\n" for event in done.events))
+                sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    work(Path(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,39 @@
+"""`ledger du`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import typer
+
+from ledger.cli.call import Call
+from ledger.cli.output import Output
+from ledger.cli.words import size
+
+_ABOUT = {
+    "ledger.git": "the events",
+    "payloads.git": "attachments",
+    "spool": "what waits to be recorded",
+    "journal": "the write-ahead log",
+    "index": "what can be rebuilt",
+    "quarantine": "damaged files, moved aside",
+    "heads": "where each ref was last seen",
+}
+
+
+def command(context: typer.Context) -> None:
+    """Say what takes how much room, the largest first."""
+    from ledger.storage.maintenance import du
+
+    call = Call.of(context)
+    with call.ledger() as ledger:
+        parts = dict(sorted(du(ledger.layout).items(), key=lambda part: (-part[1], part[0])))
+    total = sum(parts.values())
+    call.out.answer({"parts": parts, "bytes": total}, lambda: _page(call.out, parts, total))
+
+
+def _page(out: Output, parts: dict[str, int], total: int) -> Iterator[str]:
+    for name, count in parts.items():
+        if count:
+            yield f"{size(count):>10}  {name.ljust(14)}{out.paint(_ABOUT.get(name, ''), 'time')}".rstrip()
+    yield f"{size(total):>10}  {out.paint('in all', 'title')}"

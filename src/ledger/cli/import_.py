@@ -1,0 +1,86 @@
+"""`ledger import`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ledger.cli.call import Call
+from ledger.cli.output import Output
+from ledger.cli.progress import progress
+from ledger.cli.words import counted, size, visible
+from ledger.errors import UsageError
+
+if TYPE_CHECKING:
+    from ledger.actions.import_transcripts import Imported
+
+Words = Annotated[
+    list[str],
+    typer.Argument(
+        help="claude-code, codex or gemini, if only theirs are meant; then files, or folders that hold some.",
+        metavar="[AGENT] PATH...",
+        show_default=False,
+    ),
+]
+
+
+def command(context: typer.Context, words: Words) -> None:
+    """Take in the transcripts of past sessions of Claude Code, Codex and Gemini CLI.
+
+    Whose a file is, its content tells. Secrets are replaced before anything is written; importing again adds
+    nothing but what is new.
+    """
+    from ledger.actions.import_transcripts import import_transcripts, total_bytes
+
+    agent, paths = _agent_and_paths(words)
+    call = Call.of(context)
+    with call.ledger() as ledger, progress("importing", is_wanted=not call.out.is_quiet) as show:
+        total, done = total_bytes([path for path in paths if path.exists()]), 0
+
+        def told(number: int) -> None:
+            nonlocal done
+            done += number
+            show(done, total)
+
+        imported = import_transcripts(ledger.place, paths, agent, told)
+    call.out.answer(_document(imported), lambda: _page(call.out, imported))
+    _say(call, imported)
+
+
+def _agent_and_paths(words: list[str]) -> tuple[str | None, list[Path]]:
+    from ledger.recording.transcripts import ADAPTERS
+
+    agent = words[0] if words[0] in ADAPTERS else None
+    paths = [Path(word) for word in (words if agent is None else words[1:])]
+    if not paths:
+        raise UsageError("no file is named", hint=f"ledger import {agent} PATH...")
+    return agent, paths
+
+
+def _document(imported: Imported) -> dict[str, Any]:
+    return {
+        "events": imported.events,
+        "skipped": imported.skipped,
+        "rejected": [{"file": r.file, "line": r.line, "reason": r.reason} for r in imported.rejected],
+        "sessions": imported.sessions,
+        "bytes": imported.bytes,
+        "passed_over": [{"file": file, "reason": reason} for file, reason in imported.passed_over.items()],
+        "seconds": round(imported.seconds, 6),
+    }
+
+
+def _page(out: Output, imported: Imported) -> Iterator[str]:
+    yield (
+        f"{out.paint(counted(imported.events, 'event'), 'title')} from {counted(len(imported.sessions), 'session')}; "
+        f"{imported.skipped:,} were there already; {size(imported.bytes)} of transcript kept"
+    )
+
+
+def _say(call: Call, imported: Imported) -> None:
+    for one in imported.rejected:
+        call.out.words(f"not understood: {visible(one.file)}:{one.line}: {one.reason} (the line itself is kept)")
+    for file, reason in imported.passed_over.items():
+        call.out.words(f"passed over: {visible(file)}: {reason}")

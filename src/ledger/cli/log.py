@@ -1,0 +1,52 @@
+"""`ledger log`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ledger.cli import documents
+from ledger.cli.call import Call
+from ledger.cli.lines import line_of
+
+if TYPE_CHECKING:
+    from ledger.actions.log import Logged
+    from ledger.api import Ledger
+
+Number = Annotated[int | None, typer.Option("-n", "--number", help="At most this many.", min=1, metavar="N")]
+At = Annotated[str | None, typer.Option("--at", help="From REV backwards.", metavar="REV")]
+Type = Annotated[
+    list[str] | None,
+    typer.Option("--type", help="Only events of this type, or of its family (context.); may be repeated."),
+]
+Mine = Annotated[bool, typer.Option("--mine", help="Only the events of the session that --session names, or yours.")]
+
+
+def command(
+    context: typer.Context, number: Number = None, at: At = None, types: Type = None, mine: Mine = False
+) -> None:
+    """List the events, the newest first: those of main, and those that sessions have not brought there yet."""
+    call = Call.of(context)
+    with call.ledger() as ledger:
+        wanted = islice(_events(call, ledger, at, tuple(types or ()), mine=mine), number)
+        if call.form == "human":
+            now, out = call.now(), call.out
+            out.lines(line_of(out, one, now) for one in wanted)
+        elif call.form == "jsonl":
+            call.out.stream(map(documents.logged, wanted))
+        else:
+            call.out.answer([documents.logged(one) for one in wanted], list)
+
+
+def _events(call: Call, ledger: Ledger, at: str | None, types: tuple[str, ...], *, mine: bool) -> Iterator[Logged]:
+    from ledger.actions.log import list_events
+
+    session = call.writer(ledger).id if mine else None
+    for one in list_events(ledger.place, at):
+        if session is not None and one.event.session != session:
+            continue
+        if not types or any(one.event.type == t or one.event.type.startswith(f"{t.rstrip('.')}.") for t in types):
+            yield one

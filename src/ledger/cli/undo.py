@@ -1,0 +1,50 @@
+"""`ledger undo`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ledger.cli import documents
+from ledger.cli.call import Call
+from ledger.cli.rollback import page, restored
+from ledger.core.events import subject_of
+from ledger.errors import LedgerError
+
+if TYPE_CHECKING:
+    from ledger.actions.undo import Undo
+
+Force = Annotated[bool, typer.Option("--force", help="Even where somebody else has written the key since.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and write nothing.")]
+
+
+def command(context: typer.Context, force: Force = False, dry_run: DryRun = False) -> None:
+    """Take back this session's last change of context; again, and the one before goes too.
+
+    Nothing leaves the log: the undo is an event of its own.
+    """
+    from ledger.actions.append import Appended
+    from ledger.actions.undo import plan_undo, undo
+
+    call = Call.of(context)
+    with call.ledger() as ledger:
+        session = call.writer(ledger)
+        planned = plan_undo(ledger.place, session.author)
+        if planned.later and not force:
+            raise _refusal(planned)
+        done = Appended() if dry_run else undo(ledger.place, session.author, planned)
+    document = documents.written(session.id, done) | {
+        "undone": planned.target.event.id,
+        "restored": [restored(one) for one in planned.restored],
+    }
+    call.out.answer(document, lambda: page(call.out, planned.restored))
+    call.out.words(f"{'Would take' if dry_run else 'Took'} back: {subject_of(planned.target.event)}")
+
+
+def _refusal(planned: Undo) -> LedgerError:
+    lines = [f"  {key}: {subject_of(event)} ({event.time})" for key, event in sorted(planned.later.items())]
+    return LedgerError(
+        "\n".join([f"somebody else has written since {subject_of(planned.target.event)}", *lines]),
+        hint="--force takes it back all the same; `ledger history KEY` shows the writes",
+    )

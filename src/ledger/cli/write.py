@@ -1,0 +1,66 @@
+"""What the writing commands share: the target, and what is said once something is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ledger.cli import documents
+from ledger.cli.call import Call
+from ledger.cli.lines import SHORT
+from ledger.errors import InvalidError, Problem
+
+if TYPE_CHECKING:
+    from ledger.actions.append import Appended, Draft, Writer
+    from ledger.actions.writers import Target
+    from ledger.api import Session
+
+
+def write(call: Call, make: Callable[[Session], Draft | Writer], *, private: bool = False) -> None:
+    """Write one event in the name of the call's session, and say which."""
+    with call.ledger() as ledger:
+        session = call.writer(ledger)
+        done = session.write([make(session)], "session" if private else "shared")
+        told(call, session.id, done)
+
+
+def told(call: Call, session: str, done: Appended) -> None:
+    """Answer with what was written; to people, in words beside the answer."""
+    from ledger.core.events import subject_of
+
+    call.out.answer(documents.written(session, done), list)
+    if call.form == "human":
+        for event, commit in zip(done.events, done.commits, strict=True):
+            call.out.words(f"{commit[:SHORT]}  {subject_of(event)}")
+
+
+def target_of(
+    key: str,
+    session: Session,
+    *,
+    private: bool = False,
+    policy: str | None = None,
+    ttl: int | None = None,
+    saw: str | None = None,
+) -> Target:
+    """The key that is written, as the options of a command say."""
+    from ledger.actions.writers import Target
+
+    owner = session.id if private else None
+    return Target(key, owner, policy, ttl, seen_by_writer(saw), sees_tip=saw is None)
+
+
+def seen_by_writer(saw: str | None) -> str | None:
+    """The id that `--saw` gives; None for 'none', raises InvalidError for what is no event id."""
+    from ledger.core.ids import EventId
+
+    if saw is None or saw.lower() == "none":
+        return None
+    try:
+        return str(EventId(saw.lower()))
+    except InvalidError as error:
+        raise InvalidError(
+            "--saw needs an event:",
+            [Problem("--saw", f"{saw!r} is no event id in full")],
+            hint="`ledger get KEY --json` gives it as `event`; 'none' says that nothing stood there",
+        ) from error
