@@ -39,11 +39,12 @@ def refusals(path: str | Path) -> Iterator[None]:
         raise storage_error(fault, fault.filename or path) from fault
 
 
-def write_all(fd: int, data: bytes) -> None:
+def write_all(fd: int, data: bytes | bytearray) -> None:
     """Write every byte: a disk that fills up takes a part first, and only the next call fails."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+    with memoryview(data) as view:
+        done = 0
+        while done < len(view):
+            done += os.write(fd, view[done:])
 
 
 def sync_folder(path: str | Path) -> None:

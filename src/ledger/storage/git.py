@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from ledger.errors import DamageError, NotALedgerError, NotFoundError
 from ledger.storage import codec, graph
-from ledger.storage.files import refusals
 from ledger.storage.loose import LooseObjects
 from ledger.storage.pack import PackWriter, find_packed
 from ledger.storage.refs import Refs
@@ -152,9 +151,8 @@ class GitStore:
             return
         self._block = block = _Block(self.path)
         try:
-            with refusals(self.path):
-                yield
-                block.store(self._loose)
+            yield
+            block.store(self._loose)
         except BaseException:
             block.abandon()
             self._trees.forget()

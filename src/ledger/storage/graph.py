@@ -57,9 +57,7 @@ class _Walk:
     where nothing is left to show: its cost is the range, not the history below it.
     """
 
-    def __init__(
-        self, lookup: Lookup, include: Iterable[Oid], exclude: Iterable[Oid], first_parent: bool
-    ) -> None:
+    def __init__(self, lookup: Lookup, include: Iterable[Oid], exclude: Iterable[Oid], first_parent: bool) -> None:
         self.is_skewed = False
         self._lookup = lookup
         self._first_parent = first_parent

@@ -20,13 +20,13 @@ from typing import NamedTuple
 
 from ledger.errors import DamageError
 from ledger.storage import codec
-from ledger.storage.files import sync_folder
+from ledger.storage.files import refusals, sync_folder, write_all
 from ledger.storage.store import Kind, Oid
 
 _TYPES: dict[Kind, int] = {"commit": 1, "tree": 2, "blob": 3}
 _LEVEL = 1
 _MODE = 0o400
-_PACK_HEADER = struct.Struct(">4sII")
+_HEADER = struct.Struct(">4sII")
 _INDEX_HEADER = b"\xfftOc\x00\x00\x00\x02"
 _LARGE = 0x8000_0000
 _CHUNK = 1 << 20
@@ -54,10 +54,10 @@ class PackWriter:
         self._folder = git_dir / "objects" / "pack"
         # git's own prune removes old files of this name.
         self._draft = self._folder / f"tmp_pack_{os.getpid()}_{next(_drafts)}"
-        self._file = os.fdopen(_private(self._draft), "w+b")
-        self._file.write(_PACK_HEADER.pack(b"PACK", 2, 0))
-        self._end = _PACK_HEADER.size
-        self._flushed = 0
+        with refusals(self._draft):
+            self._fd = _private(self._draft)
+        self._buffer = bytearray(_HEADER.pack(b"PACK", 2, 0))
+        self._written = 0
         self._places: dict[Oid, _Place] = {}
 
     def __contains__(self, oid: Oid) -> bool:
@@ -72,19 +72,20 @@ class PackWriter:
             return
         head = _entry_head(_TYPES[kind], len(data))
         entry = head + zlib.compress(data, _LEVEL)
-        self._file.write(entry)
-        self._places[oid] = _Place(kind, self._end, len(head), len(entry), zlib.crc32(entry))
-        self._end += len(entry)
+        start = self._written + len(self._buffer)
+        self._places[oid] = _Place(kind, start, len(head), len(entry), zlib.crc32(entry))
+        self._buffer += entry
+        if len(self._buffer) > _CHUNK:
+            self._flush()
 
     def read(self, oid: Oid) -> tuple[Kind, bytes] | None:
         """Kind and content of an object added before, or None."""
         place = self._places.get(oid)
         if place is None:
             return None
-        if place.start + place.length > self._flushed:
-            self._file.flush()
-            self._flushed = self._end
-        entry = os.pread(self._file.fileno(), place.length, place.start)
+        if place.start + place.length > self._written:
+            self._flush()
+        entry = os.pread(self._fd, place.length, place.start)
         return place.kind, zlib.decompress(entry[place.head :])
 
     def find(self, prefix: str) -> list[Oid]:
@@ -96,36 +97,41 @@ class PackWriter:
 
         A pack is synced whatever the durability: for a thousand objects that costs three fsyncs.
         """
-        checksum = self._close_pack()
-        pack = self._folder / f"pack-{checksum.hex()}.pack"
-        draft = self._draft.with_suffix(".idx")
-        with os.fdopen(_private(draft), "wb") as file:
-            file.write(_index_bytes(self._places, checksum))
-            file.flush()
-            os.fsync(file.fileno())
-        self._draft.rename(pack)
-        draft.rename(pack.with_suffix(".idx"))
-        sync_folder(self._folder)
+        with refusals(self._draft):
+            checksum = self._close_pack()
+            pack = self._folder / f"pack-{checksum.hex()}.pack"
+            draft = self._draft.with_suffix(".idx")
+            _write_synced(draft, _index_bytes(self._places, checksum))
+            self._draft.rename(pack)
+            draft.rename(pack.with_suffix(".idx"))
+            sync_folder(self._folder)
         return pack
 
     def abandon(self) -> None:
         """Throw the unfinished pack away."""
-        self._file.close()
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
         self._draft.unlink(missing_ok=True)
         self._draft.with_suffix(".idx").unlink(missing_ok=True)
 
+    def _flush(self) -> None:
+        with refusals(self._draft):
+            write_all(self._fd, self._buffer)
+        self._written += len(self._buffer)
+        self._buffer.clear()
+
     def _close_pack(self) -> bytes:
-        self._file.seek(0)
-        self._file.write(_PACK_HEADER.pack(b"PACK", 2, len(self._places)))
+        self._flush()
+        os.pwrite(self._fd, _HEADER.pack(b"PACK", 2, len(self._places)), 0)
         # The count comes first and is known last, so the checksum takes a second pass, at 1 GB/s.
-        self._file.seek(0)
         sha = hashlib.sha1(usedforsecurity=False)
-        while chunk := self._file.read(_CHUNK):
-            sha.update(chunk)
-        self._file.write(sha.digest())
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+        for start in range(0, self._written, _CHUNK):
+            sha.update(os.pread(self._fd, _CHUNK, start))
+        write_all(self._fd, sha.digest())
+        os.fsync(self._fd)
+        os.close(self._fd)
+        self._fd = -1
         return sha.digest()
 
 
@@ -225,3 +231,12 @@ def _entry_head(kind: int, size: int) -> bytes:
 
 def _private(path: Path) -> int:
     return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, _MODE)
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    fd = _private(path)
+    try:
+        write_all(fd, data)
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -190,9 +190,7 @@ class Trees:
             before, after = old.get(name), new.get(name)
             if before == after:
                 continue
-            inside = [
-                self._folder(e.digest.hex()) if e and e.mode == _FOLDER else {} for e in (before, after)
-            ]
+            inside = [self._folder(e.digest.hex()) if e and e.mode == _FOLDER else {} for e in (before, after)]
             yield from self._changed(prefix + name + b"/", *inside)
             if any(e and e.mode != _FOLDER for e in (before, after)):
                 yield prefix + name
@@ -255,9 +253,7 @@ def _is_folder(entry: Entry | None) -> bool:
 
 
 def _sorted(folder: Folder) -> Folder:
-    return dict(
-        sorted(folder.items(), key=lambda item: item[0] + b"/" if item[1].mode == _FOLDER else item[0])
-    )
+    return dict(sorted(folder.items(), key=lambda item: item[0] + b"/" if item[1].mode == _FOLDER else item[0]))
 
 
 def _is_file(entry: Entry) -> bool:
@@ -272,9 +268,7 @@ def _text(name: bytes) -> str:
 def _require_places(changes: Mapping[str, bytes | None], taken: Sequence[str]) -> None:
     paths = [*changes, *taken]
     problems = [
-        Problem(path, "is not a path that git can hold")
-        for path in paths
-        if not _is_path(path.removesuffix("/"))
+        Problem(path, "is not a path that git can hold") for path in paths if not _is_path(path.removesuffix("/"))
     ]
     problems += [
         Problem(path, "a folder has no bytes")
