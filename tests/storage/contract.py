@@ -61,9 +61,7 @@ class EventStoreContract:
         assert not store.move_ref(MAIN, second, first)
         assert store.ref(MAIN) == second
 
-    def test_a_ref_that_is_loose_and_packed_moves_from_its_newer_value(
-        self, store: EventStore, settle: Settle
-    ) -> None:
+    def test_a_ref_that_is_loose_and_packed_moves_from_its_newer_value(self, store: EventStore, settle: Settle) -> None:
         oids = [commit(store, f"{n}") for n in range(3)]
         store.move_ref(MAIN, oids[0], None)
         settle()
@@ -71,9 +69,7 @@ class EventStoreContract:
         assert not store.move_ref(MAIN, oids[2], oids[0])
         assert store.move_ref(MAIN, oids[2], oids[1])
 
-    def test_a_ref_is_deleted_only_from_where_the_caller_saw_it(
-        self, store: EventStore, settle: Settle
-    ) -> None:
+    def test_a_ref_is_deleted_only_from_where_the_caller_saw_it(self, store: EventStore, settle: Settle) -> None:
         first, second = commit(store, "first"), commit(store, "second")
         store.move_ref(session_ref("a"), first, None)
         settle()
@@ -237,9 +233,7 @@ class EventStoreContract:
     def test_entries_are_taken_from_another_tree_absence_included(self, store: EventStore) -> None:
         ours = store.edit_tree(None, {"a": b"1", "b": b"1", "s/x": b"1", "s/y": b"1", "t/z": b"1", "k": b"1"})
         theirs = store.edit_tree(None, {"a": b"2", "s/x": b"2", "u/v/w": b"2", "k": b"2"})
-        taken = store.edit_tree(
-            ours, {"k": b"3"}, take=(theirs, ["a", "b", "s/", "t/", "u/v/", "k", "none/"])
-        )
+        taken = store.edit_tree(ours, {"k": b"3"}, take=(theirs, ["a", "b", "s/", "t/", "u/v/", "k", "none/"]))
         assert dict(store.files(taken)) == {"a": b"2", "s/x": b"2", "u/v/w": b"2", "k": b"3"}
 
     def test_taking_everything_gives_the_other_tree(self, store: EventStore) -> None:
@@ -252,9 +246,7 @@ class EventStoreContract:
         [{"a/b/c": b"x"}, {"a": b"x"}, {"n": b"x", "n/m": b"y"}],
         ids=["below a file", "over a folder", "both at once"],
     )
-    def test_a_file_and_a_folder_cannot_share_a_name(
-        self, store: EventStore, changes: dict[str, bytes | None]
-    ) -> None:
+    def test_a_file_and_a_folder_cannot_share_a_name(self, store: EventStore, changes: dict[str, bytes | None]) -> None:
         tree = store.edit_tree(None, {"a/b": b"1"})
         with pytest.raises(InvalidError):
             store.edit_tree(tree, changes)
@@ -343,9 +335,7 @@ class EventStoreContract:
         with pytest.raises(NotFoundError):
             list(store.walk([MISSING]))
 
-    def test_ancestors_and_merge_bases_agree_with_the_plain_definition(
-        self, store: EventStore, settle: Settle
-    ) -> None:
+    def test_ancestors_and_merge_bases_agree_with_the_plain_definition(self, store: EventStore, settle: Settle) -> None:
         for seed in range(4):
             parents = _random_history(store, seed, 24)
             oids = list(parents)
@@ -377,9 +367,7 @@ class EventStoreContract:
     # Bulk
 
     @pytest.mark.parametrize("count", [3, 1_200])
-    def test_a_bulk_stores_what_single_writes_store(
-        self, store: EventStore, settle: Settle, count: int
-    ) -> None:
+    def test_a_bulk_stores_what_single_writes_store(self, store: EventStore, settle: Settle, count: int) -> None:
         base = commit(store, "base", tree=store.edit_tree(None, {"old/file": b"old"}))
         with store.bulk():
             tip, tree = base, store.commit(base).tree

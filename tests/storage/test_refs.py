@@ -1,0 +1,138 @@
+"""Refs: git's protocol on disk, and damage that is named, not hidden."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.storage.contract import commit
+
+from ledger.errors import DamageError, InvalidError
+from ledger.storage.git import GitStore
+from ledger.storage.layout import MAIN, is_ref_name, session_ref
+from ledger.storage.refs import Refs, bad_refs, left_locks, set_ref_file
+
+Git = Callable[..., str]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\0" * 41, b"abc\n", b"g" * 40 + b"\n"], ids=["empty", "zeros", "short", "no hex"]
+)
+def test_a_ref_that_names_no_commit_is_damage_and_is_found(git_store: GitStore, git_dir: Path, content: bytes) -> None:
+    git_store.move_ref(session_ref("a"), commit(git_store, "x"), None)
+    assert bad_refs(git_dir) == []
+    (git_dir / session_ref("a")).write_bytes(content)
+    with pytest.raises(DamageError):
+        git_store.ref(session_ref("a"))
+    with pytest.raises(DamageError):
+        git_store.refs()
+    assert [bad.path for bad in bad_refs(git_dir)] == [git_dir / session_ref("a")]
+
+
+def test_a_damaged_line_of_packed_refs_is_found(git_store: GitStore, git_dir: Path, git: Git) -> None:
+    git_store.move_ref(MAIN, commit(git_store, "x"), None)
+    git("pack-refs", "--all")
+    packed = git_dir / "packed-refs"
+    packed.write_bytes(packed.read_bytes().replace(b"refs/heads/main", b"refs/he\0ds/main"))
+    with pytest.raises(DamageError, match="line 2"):
+        git_store.ref(MAIN)
+    assert [bad.path for bad in bad_refs(git_dir)] == [packed]
+
+
+def test_a_ref_is_put_right_only_where_it_has_no_value(git_store: GitStore, git_dir: Path) -> None:
+    oid = commit(git_store, "x")
+    set_ref_file(git_dir, MAIN, oid)
+    assert git_store.ref(MAIN) == oid
+    with pytest.raises(InvalidError):
+        set_ref_file(git_dir, MAIN, oid)
+
+
+def test_locks_of_the_dead_are_listed_by_age(git_dir: Path) -> None:
+    fresh, old, packed = git_dir / "refs/heads/a.lock", git_dir / "refs/heads/b.lock", git_dir / "packed-refs.lock"
+    for lock in (fresh, old, packed):
+        lock.touch()
+    for lock in (old, packed):
+        os.utime(lock, (time.time() - 3600,) * 2)
+    assert left_locks(git_dir) == sorted([old, packed])
+
+
+def test_git_reads_what_is_moved_here_and_the_other_way_round(git_store: GitStore, git: Git) -> None:
+    first, second = commit(git_store, "first"), commit(git_store, "second")
+    git_store.move_ref(session_ref("a"), first, None)
+    assert git("rev-parse", session_ref("a")).strip() == first
+    git("update-ref", session_ref("a"), second, first)
+    assert git_store.ref(session_ref("a")) == second
+    git("pack-refs", "--all")
+    assert git_store.move_ref(session_ref("a"), None, second)
+    assert git("for-each-ref") == ""
+
+
+def test_deleting_a_packed_ref_leaves_its_neighbours(git_store: GitStore, git: Git, git_dir: Path) -> None:
+    oid = commit(git_store, "x")
+    for name in ("a", "ab", "b"):
+        git_store.move_ref(session_ref(name), oid, None)
+    git("tag", "-a", "-m", "annotated", "t", oid)
+    git("pack-refs", "--all")
+    assert git_store.move_ref(session_ref("a"), None, oid)
+    assert list(git_store.refs()) == [session_ref("ab"), session_ref("b")]
+    assert git("rev-parse", "t^{commit}").strip() == oid
+    assert bad_refs(git_dir) == []
+
+
+def test_a_ref_below_another_is_refused(git_store: GitStore) -> None:
+    oid = commit(git_store, "x")
+    git_store.move_ref("refs/heads/a", oid, None)
+    with pytest.raises(InvalidError):
+        git_store.move_ref("refs/heads/a/b", oid, None)
+
+
+def test_symbolic_refs_are_left_out(git_store: GitStore, git: Git) -> None:
+    git_store.move_ref("refs/remotes/origin/main", commit(git_store, "x"), None)
+    git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
+    assert list(git_store.refs("refs/remotes/")) == ["refs/remotes/origin/main"]
+
+
+def test_ref_files_are_private_whatever_the_umask(git_store: GitStore, git_dir: Path) -> None:
+    os.umask(0)
+    git_store.move_ref(session_ref("a"), commit(git_store, "x"), None)
+    path = git_dir / session_ref("a")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        MAIN,
+        "refs/heads/a/b.c",
+        "refs/heads/-x",
+        "refs/heads/\u00e9",
+        "refs/heads/a..b",
+        "refs/heads/a@{b",
+        "HEAD",
+        "refs/heads/a.lock/b",
+        "refs//a",
+        "refs/heads/.a",
+        "refs/heads/a.",
+        "refs/heads/a~",
+        "refs/heads/a\x7f",
+    ],
+)
+def test_names_are_judged_as_git_judges_them(git_dir: Path, name: str) -> None:
+    accepted = subprocess.run(["git", "check-ref-format", name], check=False).returncode == 0
+    assert is_ref_name(name) == (accepted and name.startswith("refs/"))
+
+
+def test_a_reader_sees_what_another_process_packed(git_dir: Path, git_store: GitStore, git: Git) -> None:
+    refs = Refs(git_dir, durable=False)
+    oids = [commit(git_store, f"{n}") for n in range(5)]
+    old = None
+    for oid in oids:
+        assert refs.move(MAIN, oid, old)
+        git("pack-refs", "--all")
+        assert refs.read(MAIN) == oid
+        old = oid
