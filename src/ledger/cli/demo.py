@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -47,7 +48,7 @@ def command(context: typer.Context, folder: Folder = None) -> None:
     tour.disagree()
     tour.look_around()
     tour.farewell(time.perf_counter() - began)
-    call.out.answer(tour.facts, lambda: [])
+    call.out.answer(tour.facts, list)
 
 
 @dataclass(slots=True)
@@ -107,11 +108,14 @@ class Tour:
         from ledger.core.ids import SessionId
 
         self._heading("Is anything lost? Every acknowledged event is looked up, and every commit's tree recomputed.")
-        lost = [i for ids in acknowledged.values() for i in set(ids) - self._ids(SessionId.of)]
-        self._say(f"  lost events: {len(lost)}")
+        history = self._ids()
+        lost = [i for ids in acknowledged.values() for i in ids if history.count(i) != 1]
+        self._say(f"  lost or doubled: {len(lost)} of {sum(map(len, acknowledged.values()))}")
         self.facts["lost"] = len(lost)
         if lost:
-            raise DamageError(f"{len(lost)} acknowledged events are not in the history", hint=f"look into {self.ledger}")
+            raise DamageError(
+                f"{len(lost)} acknowledged events are not in the history", hint=f"look into {self.ledger}"
+            )
         self._ledger("replay", str(SessionId.of("demo-agent", KILLED)))
         self._ledger("verify", "--full")
 
@@ -153,17 +157,18 @@ class Tour:
 
     def _heading(self, text: str) -> None:
         self.step += 1
-        self._say(f"\n{self.out.bold(f'{self.step}. {text}')}")
+        self._say(f"\n{self.out.paint(f'{self.step}. {text}', 'title')}")
 
     def _say(self, text: str) -> None:
         if self.out.form == "human":
-            self.out.line(text)
+            self.out.lines([text])
+            sys.stdout.flush()
 
     def _git(self, *arguments: str) -> None:
         subprocess.run(["git", *arguments], cwd=self.project, env=_environment(), check=True)
 
     def _ledger(self, *arguments: str) -> None:
-        self._say(self.out.dim(f"$ ledger {' '.join(a if ' ' not in a else repr(a) for a in arguments)}"))
+        self._say(self.out.paint(f"$ ledger {shlex.join(arguments)}", "time"))
         done = subprocess.run(
             [sys.executable, "-m", "ledger", *arguments],
             cwd=self.project,
@@ -185,20 +190,19 @@ class Tour:
             env=_environment(),
         )
 
-    def _ids(self, *_: object) -> set[str]:
+    def _ids(self) -> list[str]:
         from ledger.actions.tip import event_id
         from ledger.api import open_ledger
         from ledger.storage.layout import MAIN
 
         with open_ledger(self.ledger) as ledger:
             tip = ledger.place.store.ref(MAIN)
-            return {str(event_id(c)) for c in ledger.place.store.walk([tip] if tip else [], order="newest")}
+            return [str(event_id(c)) for c in ledger.place.store.walk([tip] if tip else [], order="newest")]
 
 
 def _read_and_kill(process: subprocess.Popen[str]) -> list[str]:
     told = []
-    assert process.stdout is not None
-    for line in process.stdout:
+    for line in process.stdout or ():
         told.append(line.strip())
         if len(told) == KILL_AFTER:
             process.send_signal(signal.SIGKILL)
