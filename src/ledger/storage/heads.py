@@ -25,6 +25,7 @@ from ledger.storage.store import Oid
 COMPACTED_ABOVE = 256 * 1024  # bytes
 _LOCK_SECONDS = 5.0
 _START = "0" * 64
+_GONE = "0" * 40
 
 
 class Head(NamedTuple):
@@ -55,6 +56,10 @@ class Heads:
             if size + len(line) > COMPACTED_ABOVE:
                 self._compact()
 
+    def forget(self, ref: str) -> None:
+        """Note that `ref` was deleted on purpose: it is no longer missed."""
+        self.remember(ref, _GONE)
+
     def last(self, ref: str) -> Oid | None:
         """Where `ref` was last seen, or None."""
         return self.all().get(ref)
@@ -69,7 +74,8 @@ class Heads:
         return len(_intact(lines)) == len(lines)
 
     def _latest(self) -> dict[str, Head]:
-        return {head.ref: head for line in _intact(self._lines()) if (head := _parsed(line))}
+        heads = {head.ref: head for line in _intact(self._lines()) if (head := _parsed(line))}
+        return {ref: head for ref, head in heads.items() if head.oid != _GONE}
 
     def _lines(self) -> list[str]:
         with refusals(self.path):
