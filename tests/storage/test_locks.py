@@ -1,0 +1,114 @@
+"""Locks exclude, wait, say who holds them, and die with their holder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from ledger.errors import BusyError
+from ledger.storage.locks import Lock
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from ledger.storage.locks import Lock
+with Lock(Path(sys.argv[1])).hold(1):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "locks" / "queue"
+
+
+def test_a_held_lock_is_busy_and_names_its_holder(path: Path) -> None:
+    with Lock(path).hold(0):
+        assert Lock(path).is_held()
+        with pytest.raises(BusyError, match=f"process {os.getpid()}"), Lock(path).hold(0):
+            pass
+    assert not Lock(path).is_held()
+    with Lock(path).hold(0):
+        pass
+
+
+def test_waiting_ends_when_the_holder_lets_go(path: Path) -> None:
+    entered = threading.Event()
+
+    def hold() -> None:
+        with Lock(path).hold(0):
+            entered.set()
+            time.sleep(0.1)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    entered.wait()
+    with Lock(path).hold(5):
+        holder.join(timeout=5)
+        assert not holder.is_alive()
+
+
+def test_a_killed_holder_holds_nothing(path: Path) -> None:
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    with pytest.raises(BusyError, match=f"process {holder.pid}"), Lock(path).hold(0.05):
+        pass
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    holder.stdout.close()
+    with Lock(path).hold(0):
+        assert Lock(path).holder() == os.getpid()
+
+
+def test_sharers_exclude_only_who_wants_it_alone(path: Path) -> None:
+    sharing = Lock(path).hold(0, shared=True), Lock(path).hold(0, shared=True)
+    with sharing[0], sharing[1], pytest.raises(BusyError), Lock(path).hold(0):
+        pass
+    with Lock(path).hold(0), pytest.raises(BusyError), Lock(path).hold(0, shared=True):
+        pass
+
+
+def test_only_a_lock_that_nobody_holds_is_discarded(path: Path) -> None:
+    with Lock(path).hold(0):
+        assert not Lock(path).discard()
+        assert path.exists()
+    assert Lock(path).discard()
+    assert not path.exists()
+
+
+def test_a_discarded_file_never_gives_two_holders(path: Path) -> None:
+    """Threads hold and discard at random; what they count under the lock comes out whole."""
+    count = 0
+
+    def work() -> None:
+        nonlocal count
+        for n in range(200):
+            with Lock(path).hold(10):
+                seen = count
+                time.sleep(0)
+                count = seen + 1
+            if n % 3 == 0:
+                Lock(path).discard()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert count == 800
+
+
+def test_a_lock_file_is_private(path: Path) -> None:
+    os.umask(0)
+    with Lock(path).hold(0):
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert path.parent.stat().st_mode & 0o777 == 0o700
