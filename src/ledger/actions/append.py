@@ -19,7 +19,7 @@ from ledger.core.event import Event, Prev
 from ledger.core.events import find_kind, message_of
 from ledger.core.ids import EventId
 from ledger.core.state import Changes, Reader, State, conflicts_path, context_path
-from ledger.errors import BusyError, NotALedgerError
+from ledger.errors import BusyError, LedgerError, NotALedgerError
 from ledger.storage.codec import object_id
 from ledger.storage.journal import JournalRecord
 from ledger.storage.layout import MAIN, session_ref
@@ -149,11 +149,11 @@ def _append(
         if line.tip is None or line.tip.oid == head:
             return Appended(retries=attempt)
         _write_ahead(place, author, line, ref, superseded)
-        if place.store.move_ref(ref, line.tip.oid, head):
+        if _moved(place, author, line, ref, head):
             _settle(place, author, ref, line.tip.oid)
             return Appended(tuple(line.events), tuple(line.commits), attempt)
-        superseded = line.tip.oid
-        time.sleep(random.uniform(0.0005, 0.002 * min(attempt + 1, 25)))
+        superseded = _own_tip(line)
+        time.sleep(random.uniform(0.0005, 0.002 * min(attempt + 1, 25)))  # noqa: S311 - jitter, not a secret
     _write_off(place, author, superseded)
     raise BusyError(
         f"{MAX_ATTEMPTS} attempts to move {ref} were all overtaken by other writers",
@@ -161,13 +161,22 @@ def _append(
     )
 
 
+def _moved(place: Place, author: Author, line: _Line, ref: str, head: Oid | None) -> bool:
+    try:
+        return place.store.move_ref(ref, _tip_of(line).oid, head)
+    except LedgerError:
+        # What is not acknowledged must not come back from the journal.
+        _write_off(place, author, _own_tip(line))
+        raise
+
+
 def _build(
     place: Place, author: Author, writers: Sequence[Writer | Draft], ref: str, head: Oid | None, *, founding: bool
 ) -> _Line:
     with place.store.bulk() if len(writers) >= BULK else nullcontext():
         line = _base(place, author, ref, head)
-        if line.tip is None and not founding:
-            raise NotALedgerError("this ledger has no first event", hint="`ledger init` completes it")
+        if not founding:
+            _tip_of(line)
         fold.refuse_newer(line.reader)
         for writer in writers:
             _extend(place, author, line, writer(line.reader) if callable(writer) else writer)
@@ -215,21 +224,34 @@ def _tree(place: Place, line: _Line, changes: Changes) -> Oid:
 
 def _write_ahead(place: Place, author: Author, line: _Line, ref: str, superseded: Oid | None) -> None:
     journal = place.journal(author.session)
-    if journal is None or line.tip is None:
+    if journal is None:
         return
+    tip = _tip_of(line)
     # A large batch lies in a pack that is synced already: only where the branch points must be kept.
-    raws = line.raw[-1:] if len(line.commits) >= BULK else line.raw
+    # A fast-forward has no commit of its own: the tip's says where the branch went.
+    raws = line.raw[-1:] if len(line.commits) >= BULK else line.raw or [place.store.commit_raw(tip.oid)]
     for position, raw in enumerate(raws):
         is_last = position == len(raws) - 1
         journal.append(
             JournalRecord(
-                oid=line.tip.oid if is_last else object_id("commit", raw),
+                oid=tip.oid if is_last else object_id("commit", raw),
                 raw=raw,
                 refs=(ref,) if is_last else (),
                 supersedes=superseded if position == 0 else None,
             ),
             sync=is_last,
         )
+
+
+def _tip_of(line: _Line) -> Tip:
+    if line.tip is None:
+        raise NotALedgerError("this ledger has no first event", hint="`ledger init` completes it")
+    return line.tip
+
+
+def _own_tip(line: _Line) -> Oid | None:
+    """The tip, if this attempt made it: what an earlier write made, and acknowledged, is never superseded."""
+    return None if line.tip is None or not line.raw else line.tip.oid
 
 
 def _write_off(place: Place, author: Author, superseded: Oid | None) -> None:

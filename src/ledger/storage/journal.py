@@ -146,6 +146,21 @@ def read(path: Path) -> Reading:
     return _decoded(data)
 
 
+def read_tail(path: Path, size: int) -> list[JournalRecord]:
+    """The records that start within the last `size` bytes of a journal; an absent file is an empty one."""
+    try:
+        with path.open("rb") as file:
+            start = max(0, file.seek(0, os.SEEK_END) - size)
+            file.seek(start)
+            data = file.read()
+    except FileNotFoundError:
+        return []
+    except OSError as fault:
+        raise storage_error(fault, path) from fault
+    first = data.find(b"\nLJ1 ") + 1 if start else 0
+    return list(_decoded(data[first:]).records) if first or not start else []
+
+
 def read_all(folder: Path) -> dict[Path, Reading]:
     """Every journal in the folder that is not empty, by its path."""
     readings = {path: read(path) for path in sorted(folder.glob("*.journal"))}

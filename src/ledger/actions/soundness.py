@@ -1,0 +1,87 @@
+"""Soundness: whether an unclean stop may have taken something; asked at every opening, so it must be cheap."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from ledger.errors import DamageError, NotFoundError
+from ledger.storage import journal, opening, restore
+from ledger.storage.files import FOLDER_MODE
+from ledger.storage.git import GitStore
+from ledger.storage.journal import JournalRecord
+from ledger.storage.layout import Layout
+from ledger.storage.loose import quarantine
+from ledger.storage.refs import bad_refs
+
+# At opening, so many of the newest records of so many journals are looked at, with all that they changed: 0.1 ms each.
+_RECORDS = 64
+_JOURNALS = 4
+_TAIL_BYTES = 128 * 1024
+
+# What HEAD and config of a bare repository hold at least, to the last byte: cut short, they do not end so.
+_HEAD = re.compile(rb"(?:ref: refs/\S+|[0-9a-f]{40})\n")
+_CONFIG = re.compile(rb"\s*\[core\][^\0]*\bbare = true\b[^\0]*\n")
+
+
+def needs_restoring(layout: Layout) -> bool:
+    """Whether an unclean stop may have taken something; cheap enough to ask at every opening.
+
+    After a restart of the machine the answer is yes, once. Else the refs are looked at, and the
+    newest commits of the journals with the files that they changed.
+    """
+    if restore.has_rebooted(layout):
+        return True
+    if any(bad_refs(git_dir) for git_dir in layout.repositories):
+        return True
+    store = GitStore(layout.git_dir)
+    try:
+        return not all(_is_whole(store, record) for record in _newest(layout))
+    except (DamageError, NotFoundError):
+        return True
+    finally:
+        store.close()
+
+
+def mend_entrance(layout: Layout) -> list[Path]:
+    """Write HEAD and config again where a stop of the machine left them empty or cut short; which ones.
+
+    A file that still holds something is moved to `quarantine/` first. Nothing is done in a folder that is
+    not ours, or that lacks more than these.
+    """
+    missing = {layout.root / part for part in opening.missing_parts(layout)}
+    torn = [path for path in _entrance(layout) if not _is_entrance(path)]
+    if not torn or not missing <= set(torn) or layout.root.stat().st_uid != os.geteuid():
+        return []
+    layout.quarantine.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    quarantine([path for path in torn if path.exists()], layout.quarantine)
+    return restore.rewrite_empty_files(layout)
+
+
+def _entrance(layout: Layout) -> list[Path]:
+    return [git_dir / name for git_dir in layout.repositories for name in ("HEAD", "config")]
+
+
+def _is_entrance(path: Path) -> bool:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return False
+    return (_HEAD if path.name == "HEAD" else _CONFIG).fullmatch(data) is not None
+
+
+def _newest(layout: Layout) -> list[JournalRecord]:
+    """The last records of the journals that were written last."""
+    paths = sorted(layout.journal.glob("*.journal"), key=lambda path: path.stat().st_mtime_ns)
+    tails = (journal.read_tail(path, _TAIL_BYTES) for path in paths[-_JOURNALS:])
+    return [record for tail in tails for record in restore.counting(tail)[-_RECORDS:]]
+
+
+def _is_whole(store: GitStore, record: JournalRecord) -> bool:
+    """Whether a commit is there with all that it changed; raises for what cannot be read."""
+    commit = store.commit(record.oid)
+    before = store.commit(commit.parents[0]).tree if commit.parents else None
+    for path in store.changed_paths(before, commit.tree):
+        store.read_file(commit.tree, path)
+    return store.commit_raw(record.oid) == record.raw
