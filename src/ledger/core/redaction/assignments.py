@@ -106,9 +106,9 @@ def _is_code_or_scalar(match: re.Match[str], value: str) -> bool:
 
 
 def _is_given_literally(match: re.Match[str]) -> bool:
-    """Quoted, or written as an environment variable or a field of a connection string."""
+    """Quoted beside its name, or written as an environment variable or a field of a connection string."""
     if match["quoted"] is not None:
-        return True
+        return "value" not in match["separator"].lower()
     name = match.string[match.start() : match.start("separator")]
     return match["separator"] == "=" and (name.isupper() or _after(match) in (";", "&"))
 

@@ -13,12 +13,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from operator import itemgetter
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeVar
 
 from ledger.core.redaction.rules import RULES, SECRET_GROUPS, Rule
 from ledger.errors import InvalidError, Problem
 
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+Value = TypeVar("Value")
 
 _MARKER = re.compile(r"\[redacted:[a-z0-9-]+\]")
 _RUN_LENGTH = 20
@@ -78,7 +78,7 @@ class Redactor:
         self._index = _index(RULES)
         self._run_keywords = {keyword: keyword.encode() for keyword, rules in self._index.items() if _all_in_run(rules)}
         self._loose_keywords = [keyword for keyword in self._index if keyword not in self._run_keywords]
-        self._by_name = [(rank, rule) for rank, rule in enumerate(RULES) if rule.key is not None]
+        self._by_name = [rule for rule in RULES if rule.key is not None]
 
     def text(self, text: str) -> str:
         """Give `text` with every secret replaced by its marker; the same object where there is none."""
@@ -95,16 +95,18 @@ class Redactor:
         redacted = self.text(text)
         return raw if redacted is text else redacted.encode("utf-8", "surrogateescape")
 
-    def value(self, value: Json) -> Json:
+    def value(self, value: Value) -> Value:
         """Give the JSON-like `value` with every string and mapping key redacted; itself where nothing is found.
 
-        A string under a telling key (`password`, `api_key`) is judged together with that key.
+        A string under a telling name (`password`, `api_key`) is judged together with that name, and so is
+        the `value` of a mapping that has its name in `name` or `key`.
         """
         if not self._may_hold_secret("\n".join(_strings(value))):
             return value
-        return self._walked(value)
+        walked: Value = self._walked(value)
+        return walked
 
-    def _walked(self, value: Json) -> Json:
+    def _walked(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):
@@ -114,26 +116,24 @@ class Redactor:
             return self._walked_mapping(value)
         return value
 
-    def _walked_mapping(self, mapping: dict[str, Json]) -> dict[str, Json]:
-        walked: dict[str, Json] = {}
+    def _walked_mapping(self, mapping: dict[str, Any]) -> dict[str, Any]:
+        walked: dict[str, Any] = {}
         changed = False
         for key, old in mapping.items():
-            name, new = self.text(key), self._walked_under(key, old)
+            name, new = self.text(key), self._walked_under(_telling_name(mapping, key), old)
             changed = changed or name is not key or new is not old
             walked[_free_name(name, walked)] = new
         return walked if changed else mapping
 
-    def _walked_under(self, key: str, value: Json) -> Json:
-        if not isinstance(value, str):
-            return self._walked(value)
-        redacted = self.text(value)
-        return self._judged_by_name(key, value) if redacted is value else redacted
+    def _walked_under(self, name: str, value: Any) -> Any:
+        walked = self._walked(value)
+        return self._judged_by_name(name, value) if walked is value and isinstance(value, str) else walked
 
-    def _judged_by_name(self, key: str, value: str) -> str:
+    def _judged_by_name(self, name: str, value: str) -> str:
         if self._is_allowed(value) or _MARKER.search(value):
             return value
-        for _, rule in self._by_name:
-            if rule.key and rule.key.search(key) and rule.judge(value):
+        for rule in self._by_name:
+            if rule.key and rule.key.search(name) and rule.judge(value):
                 return f"[redacted:{rule.id}]"
         return value
 
@@ -295,7 +295,14 @@ def _located(text: str, spans: list[_Span]) -> Iterator[Finding]:
         yield Finding(span.rule, span.start, span.end, line, span.start - line_start + 1)
 
 
-def _strings(value: Json) -> Iterator[str]:
+def _telling_name(mapping: Mapping[str, Any], key: str) -> str:
+    """The name under which a string is judged: `{"name": "DB_PASSWORD", "value": "…"}` says it beside."""
+    beside = (mapping.get("name") or mapping.get("key")) if key == "value" else None
+    plain = isinstance(mapping[key], str) and mapping[key].isalpha()
+    return beside if isinstance(beside, str) and not plain else key
+
+
+def _strings(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
@@ -307,7 +314,7 @@ def _strings(value: Json) -> Iterator[str]:
             yield from _strings(item)
 
 
-def _free_name(name: str, taken: Mapping[str, Json]) -> str:
+def _free_name(name: str, taken: Mapping[str, Any]) -> str:
     """Two keys may redact to one marker; both values are kept."""
     candidate, number = name, 2
     while candidate in taken:
@@ -317,8 +324,10 @@ def _free_name(name: str, taken: Mapping[str, Json]) -> str:
 
 def _checked(extra: dict[str, str], allow: tuple[str, ...]) -> tuple[list[_UserRule], list[re.Pattern[str]]]:
     problems: list[Problem] = []
-    rules = [_UserRule(rule_id, _compiled(f"rules.{rule_id}", regex, problems)) for rule_id, regex in extra.items()]
-    allowed = [_compiled(f"allow[{place}]", regex, problems) for place, regex in enumerate(allow)]
+    rules = [
+        _UserRule(rule_id, _compiled(f"redaction.rules.{rule_id}", regex, problems)) for rule_id, regex in extra.items()
+    ]
+    allowed = [_compiled(f"redaction.allow[{place}]", regex, problems) for place, regex in enumerate(allow)]
     problems += [problem for rule_id in extra for problem in _id_problems(rule_id)]
     if problems:
         raise InvalidError("redaction cannot use these patterns", problems, hint="correct [redaction] in the config")
@@ -341,6 +350,6 @@ def _compiled(path: str, regex: str, problems: list[Problem]) -> re.Pattern[str]
 
 def _id_problems(rule_id: str) -> Iterator[Problem]:
     if not _RULE_ID.fullmatch(rule_id):
-        yield Problem(f"rules.{rule_id}", "the id is not 1 to 64 of a-z, 0-9 and -, beginning with no -")
+        yield Problem(f"redaction.rules.{rule_id}", "the id is not 1 to 64 of a-z, 0-9 and -, beginning with no -")
     if any(rule.id == rule_id for rule in RULES):
-        yield Problem(f"rules.{rule_id}", "is the id of a built-in rule")
+        yield Problem(f"redaction.rules.{rule_id}", "is the id of a built-in rule")

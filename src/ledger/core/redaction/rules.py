@@ -120,6 +120,10 @@ def _is_any_password(value: str) -> bool:
     return is_chosen_secret(value) or is_plain_password(value)
 
 
+def _is_dense_after_scheme(value: str) -> bool:
+    return is_dense_secret(value.rpartition(" ")[2])
+
+
 def _is_chosen_or_dense(value: str) -> bool:
     return is_chosen_secret(value) or is_dense_secret(value)
 
@@ -178,7 +182,10 @@ _KEYS_AND_BLOCKS = (
     Rule(
         "putty-private-key",
         ("private-lines:",),
-        re.compile(rf"(?i:private-lines): ?\d{{1,3}}(?P<secret>(?:{_BREAK}{{1,4}}[A-Za-z0-9+/]{{4,64}}={{0,2}})+)"),
+        re.compile(
+            rf"(?i:private-lines): ?\d{{1,3}}"
+            rf"(?P<secret>(?:{_BREAK}{{1,4}}[A-Za-z0-9+/]{{64}})*{_BREAK}{{1,4}}[A-Za-z0-9+/]{{8,63}}={{0,2}})"
+        ),
         sample=f"Private-{'Lines'}: 2\n{_MIXED[:64]}\n{_MIXED[:30]}==",
         benign="Private-Lines: a field of the PuTTY format",
     ),
@@ -496,7 +503,7 @@ _CHAT_AND_MAIL = (
         "slack-webhook",
         ("hooks.slack.com",),
         re.compile(
-            rf"hooks\.slack\.com{_SLASH}(?:services|workflows|triggers){_SLASH}(?P<secret>[A-Za-z0-9+/\\]{{20,}})"
+            rf"hooks\.slack\.com{_SLASH}(?:services|workflows|triggers){_SLASH}(?P<secret>(?:[A-Za-z0-9+]|{_SLASH}){{20,200}}+)"
         ),
         sample=f"https://hooks.slack.com/{'services'}/T{_UPPER[:9]}/B{_UPPER[:9]}/{_MIXED[:24]}",
         benign="https://hooks.slack.com/services/… is where the hook goes",
@@ -504,7 +511,7 @@ _CHAT_AND_MAIL = (
     Rule(
         "teams-webhook",
         ("webhook.office.com",),
-        re.compile(rf"webhook\.office\.com{_SLASH}webhookb2{_SLASH}(?P<secret>[A-Za-z0-9@/\\-]{{80,}})"),
+        re.compile(rf"webhook\.office\.com{_SLASH}webhookb2{_SLASH}(?P<secret>(?:[A-Za-z0-9@-]|{_SLASH}){{80,400}}+)"),
         sample=f"https://acme.webhook.office.com/webhookb2/{_UUID}@{_UUID}/Incoming{'Webhook'}/{_HEX[:32]}/{_UUID}",
         benign="https://acme.webhook.office.com/webhookb2/<id>",
     ),
@@ -831,7 +838,7 @@ _KEY_WORD = (
     r"|(?<=subscription[_. -])|(?<=service[_. -])|(?<=role[_. -])|(?<=admin[_. -])|(?<=app[_. -])|(?<=auth[_. -])"
     r"|(?<=client[_. -])|(?<=deploy[_. -])|(?<=storage[_. -])|(?<=ecret)|(?<=ncryption)|(?<=igning))key"
 )
-_PHRASE_WORD = r"(?:pass(?:word|wd|phrase|code)|(?<![A-Za-z])pass|(?<=[a-z])Pass(?![a-z]))"
+_PHRASE_WORD = r"(?:pass(?:word|wd|phrase|code)|(?<![A-Za-z])pass|(?-i:(?<=[a-z])Pass(?![a-z])))"
 
 _TELLING_NAMES = (
     _named(
@@ -855,7 +862,7 @@ _TELLING_NAMES = (
     _named(
         "secret",
         "secret",
-        r"secret",
+        r"(?<!\d:)secret",
         accept_chosen_or_dense,
         _is_chosen_or_dense,
         f"client_{'secret'}: {_MIXED[:24]}",
@@ -884,7 +891,7 @@ _TELLING_NAMES = (
         "auth",
         r"(?<![A-Za-z])(?:proxy-)?auth(?:orization)?",
         accept_dense,
-        is_dense_secret,
+        _is_dense_after_scheme,
         f'"{"auth"}": "YWxhZGRpbjpvcGVuc2VzYW1l"',
         "auth: oauth2-device-flow, authorization: required",
     ),

@@ -85,6 +85,8 @@ def is_identifier_like(value: str) -> bool:
 
 def is_basic_pair(value: str) -> bool:
     """Tell whether `value` is base64 for `user:password`, as in a Basic header."""
+    if not value.isascii():
+        return False
     try:
         plain = binascii.a2b_base64(value + "=" * (-len(value) % 4), strict_mode=True)
     except binascii.Error:
