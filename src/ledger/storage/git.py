@@ -1,7 +1,8 @@
 """GitStore: the contract of `EventStore` on a bare git repository.
 
-Refs and loose objects are read and written as files (refs.py, loose.py say why); libgit2 is asked
-for what lies in packs, and loaded only then: an append to recent history never pays its 70 to 110 ms.
+Refs and loose objects are read and written as files (refs.py, loose.py say why). libgit2 is asked
+for what lies in packs and given nothing else, so it can neither meet a truncated loose object nor be
+led by anybody's configuration; it is loaded only then, for it costs 70 to 110 ms.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class GitStore:
         self._refs = Refs(self.path, durable=durable)
         self._trees = Trees(self)
         self._commits: dict[Oid, Commit] = {}
-        self._repository: pygit2.Repository | None = None
+        self._odb: pygit2.Odb | None = None
         self._block: _Block | None = None
 
     def refs(self, prefix: str = HEADS) -> dict[str, Oid]:
@@ -163,9 +164,7 @@ class GitStore:
 
     def close(self) -> None:
         """Let go of files and memory."""
-        if self._repository is not None:
-            self._repository.free()
-        self._repository = None
+        self._odb = None
         self._trees.forget()
         self._commits.clear()
 
@@ -200,9 +199,12 @@ class GitStore:
         return _KINDS[number], data
 
     def _packs(self) -> pygit2.Odb:
-        if self._repository is None:
-            self._repository = _opened(self.path)
-        return self._repository.odb
+        if self._odb is None:
+            import pygit2
+
+            self._odb = pygit2.Odb()
+            self._odb.add_backend(pygit2.OdbBackendPack(str(self.path / "objects")), 1)
+        return self._odb
 
 
 _KINDS: dict[int, Kind] = {1: "commit", 2: "tree", 3: "blob"}
@@ -264,19 +266,3 @@ def _require_repository(path: Path) -> None:
             f"{path} is no git repository: it has no {', '.join(missing)}",
             hint="`ledger init` completes a ledger that was left half-made",
         )
-
-
-def _opened(path: Path) -> pygit2.Repository:
-    import pygit2
-    from pygit2.enums import RepositoryOpenFlag
-
-    # By explicit path only, so that neither the environment nor a folder above decides; the owner was
-    # checked by `opening`. The setting belongs to the whole process and is put back at once.
-    checks = pygit2.settings.owner_validation
-    pygit2.settings.owner_validation = False
-    try:
-        return pygit2.Repository(str(path), RepositoryOpenFlag.NO_SEARCH | RepositoryOpenFlag.BARE)
-    except pygit2.GitError as fault:
-        raise DamageError(f"{path} cannot be opened: {fault}", hint="run: ledger repair") from fault
-    finally:
-        pygit2.settings.owner_validation = checks
