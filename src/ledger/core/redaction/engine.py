@@ -211,9 +211,9 @@ def _lowered(text: str) -> str:
 
 
 def _long_runs(text: str) -> bytes:
-    """Give the runs of token characters that are long enough for a token, lowered, a space between them."""
+    """Give the runs of token characters that are long enough for a token, lowered, each once, in no order."""
     words = text.encode("utf-8", "surrogatepass").translate(_TO_RUNS).split()
-    return b" ".join([word for word in words if len(word) >= _RUN_LENGTH])
+    return b" ".join({word for word in words if len(word) >= _RUN_LENGTH})
 
 
 def _all_in_run(rules: list[tuple[int, Rule]]) -> bool:

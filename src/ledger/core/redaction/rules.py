@@ -533,10 +533,10 @@ _CHAT_AND_MAIL = (
     _token(
         "telegram-bot-token",
         ":aa",
-        r"\d{8,10}:AA[A-Za-z0-9_-]{32,33}",
+        r"(?:bot)?(?P<secret>\d{8,10}:AA[A-Za-z0-9_-]{32,33})",  # its API's URLs say "/bot<token>/"
         f"1234567890:AA{_MIXED[:33]}",
         "the row 12345678:AAPL of the table",
-        before=11,
+        before=14,
         after=40,
         in_run=False,
     ),
