@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -263,3 +265,43 @@ def test_a_missing_object_is_not_found_wherever_it_is_looked_for(git_store: GitS
         with pytest.raises(NotFoundError):
             git_store.commit(oid)
         assert not git_store.has(oid)
+
+
+DURABLE = """
+import sys
+from ledger.storage.git import GitStore
+from ledger.storage.layout import MAIN, session_ref
+from tests.storage.contract import commit
+store = GitStore(sys.argv[1], durable=True)
+tip = commit(store, "x", tree=store.edit_tree(None, {"a/b": b"1"}))
+for name in (MAIN, session_ref("new")):
+    store.move_ref(name, tip, None)
+with store.bulk():
+    for n in range(100):
+        commit(store, str(n))
+"""
+
+
+def test_a_durable_store_syncs_each_file_before_it_gets_its_name_and_each_name_after(
+    git_dir: Path, tmp_path: Path
+) -> None:
+    """Read from the system calls, for a power cut cannot be had here."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    trace = tmp_path / "trace"
+    watch = ["strace", "-y", "-o", str(trace), "-e", "trace=fsync,fdatasync,rename,mkdir"]
+    root = Path(__file__).parents[2]
+    subprocess.run([*watch, sys.executable, "-B", "-c", DURABLE, str(git_dir)], check=True, cwd=root)
+    calls = [line for line in trace.read_text().splitlines() if str(git_dir) in line and line.endswith("= 0")]
+    renamed = [(place, *re.findall(r'"([^"]+)"', line)) for place, line in enumerate(calls) if "rename(" in line]
+    made = [(place, *re.findall(r'"([^"]+)"', line)) for place, line in enumerate(calls) if "mkdir(" in line]
+    assert len(renamed) == 8
+    assert len(made) >= 2
+    for place, draft, name in renamed:
+        assert any("sync(" in line and f"<{draft}>" in line for line in calls[:place]), draft
+        assert _is_synced(calls[place:], name)
+    assert all(_is_synced(calls[place:], folder) for place, folder in made)
+
+
+def _is_synced(calls: list[str], name: str) -> bool:
+    return any("fsync(" in line and f"<{Path(name).parent}>" in line for line in calls)

@@ -178,7 +178,7 @@ class _RefLock:
         except FileExistsError:
             return False
         except FileNotFoundError:
-            _make_parents(self._path.rpartition("/")[0])
+            _make_parents(self._path.rpartition("/")[0], durable=self._durable)
             return False
         except NotADirectoryError as fault:
             raise InvalidError(
@@ -249,7 +249,7 @@ def _without(packed: bytes, name: str) -> bytes:
     return b"".join(kept)
 
 
-def _make_parents(folder: str) -> None:
+def _make_parents(folder: str, *, durable: bool) -> None:
     # git removes folders left empty, so this may have to be done more than once.
     missing = []
     while not os.path.isdir(folder):
@@ -260,6 +260,8 @@ def _make_parents(folder: str) -> None:
             os.mkdir(path, FOLDER_MODE)
         except FileExistsError:
             continue
+        if durable:
+            sync_folder(path.rpartition("/")[0])
 
 
 def _left_behind(lock: str) -> str:
