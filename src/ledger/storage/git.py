@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ledger.errors import DamageError, NotALedgerError, NotFoundError
 from ledger.storage import codec, graph
 from ledger.storage.loose import LooseObjects
-from ledger.storage.pack import PackWriter, find_packed
+from ledger.storage.pack import PackWriter, find_packed, pack_of
 from ledger.storage.refs import Refs
 from ledger.storage.store import HEADS, Commit, Kind, Oid, Order, TreeEntry
 from ledger.storage.trees import Trees
@@ -67,7 +67,7 @@ class GitStore:
 
     def has(self, oid: Oid) -> bool:
         """Whether an object is stored; one collected by a block that still runs is not yet."""
-        return codec.is_oid(oid) and (self._loose.has(oid) or oid in self._packs())
+        return codec.is_oid(oid) and (self._loose.has(oid) or pack_of(self.path, oid) is not None)
 
     def commit(self, oid: Oid) -> Commit:
         """The commit `oid`."""

@@ -81,7 +81,10 @@ def counting(records: Iterable[JournalRecord]) -> list[JournalRecord]:
 
 
 def missing_commits(git_dir: Path, records: Iterable[JournalRecord]) -> list[JournalRecord]:
-    """The records whose commit the repository lacks, or holds damaged."""
+    """The records whose commit the repository lacks, or holds damaged as a loose object.
+
+    One in a pack counts as stored: packs are synced before they get their name; `fsck` reads them.
+    """
     objects = LooseObjects(git_dir, durable=False)
     return [record for record in counting(records) if not _is_stored(git_dir, objects, record)]
 
