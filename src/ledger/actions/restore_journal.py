@@ -18,12 +18,12 @@ from ledger.actions.tip import Author, Tip, event_id, event_of, raw_commit, tip_
 from ledger.core import fold
 from ledger.core.event import Event
 from ledger.core.ids import EventId
-from ledger.errors import DamageError, NotFoundError
+from ledger.errors import LedgerError, NotFoundError
 from ledger.storage import journal, restore
 from ledger.storage.codec import decode_commit, is_oid
 from ledger.storage.git import GitStore
 from ledger.storage.journal import Journal, JournalRecord
-from ledger.storage.layout import MAIN, Layout, is_ref_name
+from ledger.storage.layout import MAIN, Layout, is_ref_name, session_ref
 from ledger.storage.locks import Lock
 from ledger.storage.loose import quarantine, scan_loose
 from ledger.storage.place import Place
@@ -96,7 +96,8 @@ class _Restoration:
     def _bring_back(self, record: JournalRecord, commit: Commit) -> bool:
         try:
             tree = self._tree(commit)
-        except (DamageError, NotFoundError):
+        except LedgerError:
+            # What it stands on is gone, or is no longer what it was: `_carry` sees to the event.
             return False
         if tree != commit.tree:
             return False
@@ -125,28 +126,28 @@ class _Restoration:
         return True
 
     def _set_refs(self, decoded: Sequence[tuple[JournalRecord, Commit]], stranded: Sequence[JournalRecord]) -> None:
-        below, gone = _on_the_way(decoded), {record.oid for record in stranded}
-        wanted: dict[str, list[Oid]] = {MAIN: self._remembered()}
-        for record, _ in decoded:
-            for ref in record.refs if record.oid not in below | gone else ():
-                wanted.setdefault(ref, []).append(record.oid)
-        main = self._carry(stranded, self._join_all(MAIN, wanted.pop(MAIN)))
-        self._move(MAIN, main)
-        for ref, oids in sorted(wanted.items()):
-            tip = self._join_all(ref, oids)
-            if tip is not None and (main is None or not self._store.is_ancestor(tip.oid, main.oid)):
+        gone = {record.oid for record in stranded}
+        wanted = {MAIN: self._remembered()}
+        for ref in dict.fromkeys(ref for record, _ in decoded for ref in record.refs):
+            wanted[ref] = [*wanted.get(ref, ()), *_ends(decoded, ref)]
+        tips = {ref: tip for ref, oids in wanted.items() if (tip := self._join_all(ref, oids, gone)) is not None}
+        for record in stranded:
+            self._carry(record, tips)
+        self._move(MAIN, tips.get(MAIN))
+        for ref, tip in sorted(tips.items()):
+            if ref != MAIN and not (MAIN in tips and self._store.is_ancestor(tip.oid, tips[MAIN].oid)):
                 self._move(ref, tip)
 
     def _remembered(self) -> list[Oid]:
         last = self._place.heads.last(MAIN) if self._place.heads is not None else None
         return [last] if last is not None and self._place.store.ref(MAIN) is None and self._is_stored(last) else []
 
-    def _join_all(self, ref: str, oids: Iterable[Oid]) -> Tip | None:
+    def _join_all(self, ref: str, oids: Iterable[Oid], gone: set[Oid]) -> Tip | None:
         """One tip that reaches where the ref is now and everything that was to move it."""
         now = self._store.ref(ref)
         tip: Tip | None = None
         for oid in dict.fromkeys([*([now] if now is not None else []), *oids]):
-            if self._is_stored(oid):
+            if oid not in gone and self._is_stored(oid):
                 tip = self._joined(tip, tip_at(self._store, oid))
         return tip
 
@@ -156,32 +157,30 @@ class _Restoration:
         commit = self._store.commit(other.oid)
         return join(self._place, Author(commit.author.email, commit.author.name), tip, other)[0]
 
-    def _carry(self, stranded: Sequence[JournalRecord], main: Tip | None) -> Tip | None:
-        """Give the events whose commits stand on lost ground a commit on what is there.
+    def _carry(self, record: JournalRecord, tips: dict[str, Tip]) -> None:
+        """Give an event whose commit stands on lost ground a commit on what is there.
 
         The ground was written by somebody with less durability than the event on it. Its id, body and author
         stay; merges are left out, as the join that follows does their work.
         """
-        for record in stranded:
-            commit = decode_commit(record.oid, record.raw)
-            event = event_of(commit)
-            if event.type != "sync.merged":
-                main = self._carried(commit, event, main)
-        return main
-
-    def _carried(self, commit: Commit, event: Event, main: Tip | None) -> Tip | None:
-        base = None if main is None else self._ground(main, event)
-        if base is None or main is None:
-            self._done.lost.append(f"event {event.id} in commit {commit.oid}: there is no history to put it on")
-            return main
+        commit = decode_commit(record.oid, record.raw)
+        event = event_of(commit)
+        if event.type == "sync.merged":
+            return
+        ref = record.refs[0] if record.refs else session_ref(event.session)
+        tip = tips.get(ref) or tips.get(MAIN)
+        base = None if tip is None else self._ground(tip, event)
+        if tip is None or base is None:
+            self._done.lost.append(f"event {event.id} of commit {record.oid}: there is no history to put it on")
+            return
         author = Author(commit.author.email, commit.author.name)
         tree = _tree_after(self._place, event, base.tree)
         oid = self._store.write_commit(raw_commit(self._place, author, event, (base.oid,), tree))
         self._done.recommitted += 1
-        return self._joined(main, Tip(oid, tree, EventId(event.id)))
+        tips[ref] = self._joined(tip, Tip(oid, tree, EventId(event.id)))
 
-    def _ground(self, main: Tip, event: Event) -> Tip | None:
-        for commit in self._store.walk([main.oid], order="newest"):
+    def _ground(self, tip: Tip, event: Event) -> Tip | None:
+        for commit in self._store.walk([tip.oid], order="newest"):
             if event_id(commit) < event.id:
                 return tip_at(self._store, commit.oid)
         return None
@@ -253,16 +252,17 @@ def _cut(layout: Layout) -> None:
             emptied.cut()
 
 
-def _on_the_way(decoded: Sequence[tuple[JournalRecord, Commit]]) -> set[Oid]:
-    """The commits that another one, on its way to a ref, stands on."""
+def _ends(decoded: Sequence[tuple[JournalRecord, Commit]], ref: str) -> list[Oid]:
+    """The commits that a ref moved to and that no later move of it stands on, as far as the records tell."""
     commits = {record.oid: commit for record, commit in decoded}
-    todo = [commit for record, commit in decoded if record.refs]
-    below: set[Oid] = set()
+    moves = [record.oid for record, _ in decoded if ref in record.refs]
+    todo, below = list(moves), set[Oid]()
     while todo:
-        new = [oid for oid in todo.pop().parents if oid not in below]
+        commit = commits.get(todo.pop())
+        new = [oid for oid in commit.parents if oid not in below] if commit is not None else []
         below.update(new)
-        todo += [commits[oid] for oid in new if oid in commits]
-    return below
+        todo += new
+    return [oid for oid in dict.fromkeys(moves) if oid not in below]
 
 
 def _packed_lines(path: Path) -> Iterator[tuple[str, Oid]]:
