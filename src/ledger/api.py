@@ -8,6 +8,7 @@ with open_ledger() as ledger:
 
 from __future__ import annotations
 
+import functools
 import getpass
 import os
 import secrets
@@ -18,26 +19,30 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from ledger.actions import writers
-from ledger.actions.append import Appended, Draft, Writer, append_private, append_shared, create_root, publish
 from ledger.actions.read import Found, list_conflicts, list_keys, read_key, reader_at
 from ledger.actions.roster import find_session, list_sessions
+from ledger.actions.soundness import mend_entrance, needs_restoring
 from ledger.actions.tip import Author
 from ledger.core import fold
-from ledger.core.entry import siblings
-from ledger.core.event import Event, Prev
 from ledger.core.ids import SessionId
-from ledger.core.redaction import Redactor, default_redactor
-from ledger.core.state import LEDGER, POLICY, session_path
-from ledger.errors import NotALedgerError, UsageError
+from ledger.core.state import LEDGER, POLICY
+from ledger.errors import BusyError, LedgerError, NotALedgerError, StorageError, UsageError
 from ledger.storage import opening
 from ledger.storage.config import Config, read_config
 from ledger.storage.heads import Heads
 from ledger.storage.layout import Layout
-from ledger.storage.memory import MemoryStore
 from ledger.storage.place import Place
+
+if TYPE_CHECKING:
+    from ledger.actions.append import Appended
+    from ledger.actions.restore_journal import Restored
+    from ledger.actions.session import Session
+    from ledger.core.redaction import Redactor
+
+# What only writers need (schemas, policies, redaction) is imported where it is used: without it a reader starts
+# in half the time.
 
 PERSON = "person"
 
@@ -66,6 +71,8 @@ class Ledger:
 
     def __init__(self, place: Place, sources: Sources | None = None) -> None:
         self.place, self._user = place, (sources or system_sources()).user
+        self.restored: Restored | None = None
+        self.unrestored: LedgerError | None = None
 
     @property
     def path(self) -> Path | None:
@@ -107,6 +114,8 @@ class Ledger:
 
     def session(self, agent: str, key: str, **roster: Any) -> Session:
         """The session of one run of `agent`, by the agent's own id; it enters the roster with its first write."""
+        from ledger.actions.session import Session
+
         return Session(self.place, Author(str(SessionId.of(agent, key)), agent), {"key": key, **roster})
 
     def person(self) -> Session:
@@ -118,7 +127,25 @@ class Ledger:
 
         Raises NotFoundError with what to do, AmbiguousError with the sessions that it fits.
         """
+        from ledger.actions.session import Session
+
         return Session(self.place, find_session(self.place, name), {})
+
+    def restore_if_needed(self, rewritten: Sequence[Path] = ()) -> None:
+        """After an unclean stop, bring back from the journal what was acknowledged; see `restored`.
+
+        Where that is refused (a read-only disk, a writer that does not end) reading goes on; `unrestored` says why.
+        """
+        layout = self.place.layout
+        if layout is None or not (rewritten or needs_restoring(layout)):
+            return
+        from ledger.actions.restore_journal import restore_journal
+
+        try:
+            self.restored = restore_journal(self.place)
+            self.restored.rewritten += rewritten
+        except (BusyError, StorageError) as error:
+            self.unrestored = error
 
     def close(self) -> None:
         """Give back what is held open."""
@@ -131,112 +158,6 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-class Session:
-    """Writes to a ledger in the name of one run of one agent.
-
-    What it reads it remembers: a write replaces what the session has seen at that key, so that a write
-    of somebody else in between is a conflict and stays visible.
-    """
-
-    def __init__(self, place: Place, author: Author, roster: dict[str, Any]) -> None:
-        self._place, self.author, self._roster = place, author, roster
-        self._seen: dict[str, Prev] = {}
-
-    @property
-    def id(self) -> str:
-        """The session's id."""
-        return self.author.session
-
-    def get(self, key: str) -> Found:
-        """What stands at `key` for this session; a later write to it replaces exactly that."""
-        found = read_key(self._place, key, session=self.id)
-        if found.scope == "shared":
-            heads = siblings({"event": found.entry.event}, {"losers": list(found.losers)})
-            self._seen[key] = heads[0] if len(heads) == 1 else heads
-        return found
-
-    def start(self, **roster: Any) -> Appended:
-        """Enter the roster; does nothing where the session is on it already."""
-        self._roster |= roster
-        return self._append([], shared=True)
-
-    def end(self, reason: str | None = None, leases: Sequence[str] = ()) -> Appended:
-        """Leave the roster, with all of the session's own context."""
-        data: dict[str, Any] = {"reason": reason} if reason else {}
-        if leases:
-            data["leases"] = list(leases)
-        return self._append([Draft("session.ended", data)], shared=True)
-
-    def set(
-        self, key: str, value: Any, *, policy: str | None = None, scope: str = "shared", ttl: int | None = None
-    ) -> Appended:
-        """Give a key a value."""
-        target = self._target(key, policy, scope, ttl)
-        return self.write([writers.setting(target, value)], scope, key)
-
-    def add(self, key: str, *values: Any, policy: str | None = None, scope: str = "shared") -> Appended:
-        """Add elements to a set, or items to a log."""
-        return self.write([writers.adding(self._target(key, policy, scope), values)], scope, key)
-
-    def remove(self, key: str, *values: Any, scope: str = "shared") -> Appended:
-        """Take elements from a set, or fields from a map."""
-        return self.write([writers.removing(self._target(key, None, scope), values)], scope, key)
-
-    def increment(self, key: str, by: int = 1, *, scope: str = "shared") -> Appended:
-        """Add to a counter."""
-        return self.write([writers.incrementing(self._target(key, None, scope), by)], scope, key)
-
-    def delete(self, key: str, because: str | None = None, *, scope: str = "shared") -> Appended:
-        """Take a key's value away."""
-        return self.write([writers.deleting(self._target(key, None, scope), because)], scope, key)
-
-    def decide(self, key: str, decision: str, because: str | None = None, instead_of: Sequence[str] = ()) -> Appended:
-        """Record a decision at a key."""
-        target = self._target(key, None, "shared")
-        return self.write([writers.deciding(target, decision, because, instead_of)], "shared", key)
-
-    def resolve(self, key: str, *, take: str | None = None, value: Any = None) -> Appended:
-        """Settle a conflict: take a sibling by its event id, or a value of one's own."""
-        return self.write([writers.resolving(writers.Target(key), take, value)], "shared", key)
-
-    def note(self, text: str, about: str | None = None) -> Appended:
-        """Leave a remark in the log."""
-        data = {"text": text} | ({"about": about} if about else {})
-        return self.write([Draft("note.added", data)], "shared")
-
-    def record(self, drafts: Sequence[Draft | Writer]) -> Appended:
-        """Append events to the session's own line; `publish` or the next shared write brings them to main."""
-        return self._append(drafts, shared=False)
-
-    def write(self, drafts: Sequence[Draft | Writer], scope: str = "shared", key: str | None = None) -> Appended:
-        """Append events to main, or to the session's own line for what only it sees."""
-        done = self._append(drafts, shared=scope == "shared")
-        if key is not None and scope == "shared" and done.events:
-            self._seen.pop(key, None)
-        return done
-
-    def publish(self) -> str | None:
-        """Bring what the session has of its own to main; main's new tip, or None if there was nothing."""
-        return publish(self._place, self.author)
-
-    def _append(self, drafts: Sequence[Draft | Writer], *, shared: bool) -> Appended:
-        append = append_shared if shared else append_private
-        if not self._is_on_roster():
-            append_shared(self._place, self.author, [self._entrance()])
-        return append(self._place, self.author, drafts) if drafts else Appended()
-
-    def _entrance(self) -> Draft:
-        return Draft("session.started", {"agent": self.author.agent, **self._roster})
-
-    def _is_on_roster(self) -> bool:
-        return reader_at(self._place).get(session_path(self.id)) is not None
-
-    def _target(self, key: str, policy: str | None, scope: str, ttl: int | None = None) -> writers.Target:
-        owner = self.id if scope == "session" else None
-        saw = self._seen.get(key) if owner is None else None
-        return writers.Target(key, owner, policy, ttl, saw, sees_tip=saw is None)
 
 
 def open_ledger(
@@ -257,10 +178,13 @@ def open_ledger(
         raise NotALedgerError(
             f"no ledger belongs to {start or Path.cwd()}", hint="`ledger init` makes one for this project"
         )
+    rewritten = mend_entrance(Layout(root))
     layout = opening.require(root)
     config = read_config(layout.config)
     told = sources or system_sources()
-    return Ledger(_place(layout, config, durability or config.durability, uses_queue, accepts_clock, told), told)
+    ledger = Ledger(_place(layout, config, durability or config.durability, uses_queue, accepts_clock, told), told)
+    ledger.restore_if_needed(rewritten)
+    return ledger
 
 
 def create_ledger(
@@ -271,12 +195,15 @@ def create_ledger(
     config = read_config(layout.config)
     told = sources or system_sources()
     ledger = Ledger(_place(layout, config, config.durability, True, accepts_clock, told), told)
+    ledger.restore_if_needed()
     done = found(ledger, project)
     return ledger, bool(done.events)
 
 
 def found(ledger: Ledger, project: str | None = None) -> Appended:
     """Write the first event of a ledger; does nothing where it is written already."""
+    from ledger.actions.append import Draft, create_root
+
     chance = ledger.place.random62() << 62 | ledger.place.random62()
     data = {"ledger": str(uuid.UUID(int=chance << 4, version=4)), "format": fold.FORMAT, "fold": fold.FOLD}
     data |= {"project": project} if project else {}
@@ -285,12 +212,14 @@ def found(ledger: Ledger, project: str | None = None) -> Appended:
 
 def memory_ledger(redactor: Redactor | None = None, sources: Sources | None = None) -> Ledger:
     """A ledger that lives in memory only, under the same law and the same contract tests."""
+    from ledger.storage.memory import MemoryStore
+
     told = sources or system_sources()
     place = Place(
         store=MemoryStore(),
         now=told.now,
         random62=told.random62,
-        redactor=redactor or default_redactor(),
+        find_redactor=(lambda: redactor) if redactor else _usual_redactor,
     )
     ledger = Ledger(place, told)
     found(ledger)
@@ -308,7 +237,7 @@ def _place(
         store=GitStore(layout.git_dir),
         now=sources.now,
         random62=sources.random62,
-        redactor=Redactor(config.redaction_rules, config.redaction_allow) if custom else default_redactor(),
+        find_redactor=functools.cache(lambda: _own_redactor(config)) if custom else _usual_redactor,
         host=sources.host,
         layout=layout,
         payloads=PayloadStore(layout.payloads_dir),
@@ -319,6 +248,18 @@ def _place(
     )
 
 
+def _usual_redactor() -> Redactor:
+    from ledger.core.redaction import default_redactor
+
+    return default_redactor()
+
+
+def _own_redactor(config: Config) -> Redactor:
+    from ledger.core.redaction import Redactor
+
+    return Redactor(config.redaction_rules, config.redaction_allow)
+
+
 def _user() -> str:
     # A container may run under a number that has no name.
     try:
@@ -327,4 +268,4 @@ def _user() -> str:
         return f"user-{os.getuid()}"
 
 
-__all__ = ["Event", "Ledger", "Session", "Sources", "create_ledger", "memory_ledger", "open_ledger", "system_sources"]
+__all__ = ["Ledger", "Session", "Sources", "create_ledger", "memory_ledger", "open_ledger", "system_sources"]

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 from typer.main import get_command
 
 import ledger
 from ledger.cli import options
 from ledger.cli.call import Call
+from ledger.cli.plain import read_plainly
 from ledger.errors import UsageError
 
 if TYPE_CHECKING:
@@ -64,6 +66,9 @@ COMMANDS = {
 }
 
 
+_HELP = ("-h", "--help")
+
+
 class Commands(TyperGroup):
     """The commands by name, each imported when it is asked for, and listed in groups without importing any."""
 
@@ -96,22 +101,18 @@ class Subcommands(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments, with the default part put in where none is named."""
-        if self.default and not any(a in self.commands or a in ctx.help_option_names for a in args[:1]):
+        if self.default and not any(a in self.commands or a in _HELP for a in args[:1]):
             args = [self.default, *args] if not args or args[0].startswith("-") else args
         return super().parse_args(ctx, args)
 
 
 def run(arguments: Sequence[str], sources: Sources | None) -> int:
     """Run one command; its exit code. Raises UsageError, with what to do, for a call that cannot be understood."""
-    from typer._click.exceptions import ClickException, NoArgsIsHelpError  # typer offers no public name for them
-
     call = Call(sources)
     try:
         code = _root().main(list(arguments), prog_name="ledger", standalone_mode=False, obj=call)
-    except NoArgsIsHelpError as error:
-        raise UsageError("a command is missing", hint=f"`{error.ctx.command_path} --help` lists them") from error
-    except ClickException as error:
-        raise UsageError(error.format_message().rstrip("."), hint=_hint(error)) from error
+    except TyperException as error:
+        raise UsageError(_words(error), hint=_hint(error)) from error
     except typer.Abort:
         return 1
     return code if isinstance(code, int) else 0
@@ -129,17 +130,20 @@ def load(name: str) -> Any:
         commands={part: _command(part, function, {}) for part, function in parts.items()},
         help=module.__doc__,
         rich_markup_mode=None,
+        add_help_option=False,
     )
     group.default = getattr(module, "DEFAULT", None)
     group.params += _shared()
+    read_plainly(group.params)
     return group
 
 
 def _command(name: str, function: Callable[..., Any], settings: dict[str, Any]) -> Any:
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name, context_settings=settings | {"help_option_names": ["-h", "--help"]})(_quiet_pipe(function))
-    command = get_command(app)
+    app.command(name, context_settings=settings, add_help_option=False)(_quiet_pipe(function))
+    command: Any = get_command(app)
     command.params += _shared()
+    read_plainly(command.params)
     return command
 
 
@@ -159,7 +163,7 @@ def _quiet_pipe(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _shared() -> list[Any]:
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command()(options.shared)
+    app.command(add_help_option=False)(options.shared)
     return get_command(app).params
 
 
@@ -170,12 +174,14 @@ def _root() -> Any:
         invoke_without_command=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        context_settings={"max_content_width": 100},
+        add_help_option=False,
         epilog=options.REVS,
     )
     app.callback()(_root_callback)
-    root = get_command(app)
+    root: Any = get_command(app)
     root.params += _shared()
+    read_plainly(root.params)
     return root
 
 
@@ -196,6 +202,11 @@ def _nearest(name: str) -> str:
 
     near = difflib.get_close_matches(name, COMMANDS, n=3)
     return f"did you mean: {', '.join(near)}?" if near else "`ledger --help` lists the commands"
+
+
+def _words(error: Any) -> str:
+    words: str = error.format_message() if hasattr(error, "format_message") else str(error)
+    return words[:1].lower() + words[1:].rstrip(".")
 
 
 def _hint(error: Any) -> str:

@@ -15,7 +15,8 @@ import typer
 from ledger.cli.output import Form, Output
 
 if TYPE_CHECKING:
-    from ledger.api import Ledger, Session, Sources
+    from ledger.actions.session import Session
+    from ledger.api import Ledger, Sources
 
 
 @dataclass(slots=True)
@@ -70,8 +71,10 @@ class Call:
 
     def reader(self, ledger: Ledger) -> str | None:
         """The id of the session whose own context the call sees beside what is shared; None if none was named."""
+        from ledger.actions.roster import find_session
+
         named = self._named
-        return None if named is None else ledger.session_named(named).id
+        return None if named is None else find_session(ledger.place, named).session
 
     def now(self) -> int:
         """The time, in microseconds since 1970."""

@@ -44,6 +44,12 @@ def _taken(context: typer.Context, param: typer.CallbackParam, value: Any) -> An
     return value
 
 
+def _helped(context: typer.Context, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
 def shared(
     as_json: Annotated[
         bool, typer.Option("--json", help="Answer with one JSON document.", callback=_taken, expose_value=False)
@@ -72,6 +78,10 @@ def shared(
     ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing beside the answer.", callback=_taken, expose_value=False)
+    ] = False,
+    show_help: Annotated[
+        bool,
+        typer.Option("--help", "-h", help="Show this and exit.", is_eager=True, callback=_helped, expose_value=False),
     ] = False,
 ) -> None:
     """The options of every command; each notes in the call what it was given."""

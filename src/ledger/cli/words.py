@@ -122,9 +122,12 @@ def columns(rows: Sequence[Sequence[str]], gap: str = "  ") -> Iterator[str]:
 
 
 def differences(before: str | None, after: str | None) -> Iterator[str]:
-    """The lines by which two texts differ, each after `- ` or `+ `, with up to 3 lines around; None is no text."""
+    """The lines by which two texts differ, each after `- ` or `+ `, with up to 3 lines around.
+
+    `…` stands for lines left out between them; None is no text.
+    """
     old, new = _lines(before), _lines(after)
-    for line in list(difflib.unified_diff(old, new, n=3, lineterm=""))[2:]:
+    for line in list(difflib.unified_diff(old, new, n=3, lineterm=""))[3:]:
         yield "…" if line.startswith("@@") else f"{line[0]} {line[1:]}".rstrip()
 
 

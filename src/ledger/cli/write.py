@@ -12,8 +12,8 @@ from ledger.errors import InvalidError, Problem
 
 if TYPE_CHECKING:
     from ledger.actions.append import Appended, Draft, Writer
+    from ledger.actions.session import Session
     from ledger.actions.writers import Target
-    from ledger.api import Session
 
 
 def write(call: Call, make: Callable[[Session], Draft | Writer], *, private: bool = False) -> None:

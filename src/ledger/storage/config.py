@@ -6,7 +6,6 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ledger.core import schema
 from ledger.errors import InvalidError, Problem
 
 DURABILITIES = ("full", "batch", "none")
@@ -32,6 +31,8 @@ def read_config(path: Path) -> Config:
         raise InvalidError(f"{path} is not valid TOML", [Problem("config.toml", str(error))]) from error
     if not told:
         return Config()
+    from ledger.core import schema  # with it come the schemas' parser and judge; an empty file needs neither
+
     broken = schema.explain(schema.schema("config"), told)
     if broken:
         raise InvalidError(f"{path} is not valid:", broken, hint="`ledger schema config` shows what it may hold")

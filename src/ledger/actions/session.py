@@ -1,0 +1,121 @@
+"""Session: writes to a ledger in the name of one run of one agent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ledger.actions import writers
+from ledger.actions.append import Appended, Draft, Writer, append_private, append_shared, publish
+from ledger.actions.read import Found, read_key, reader_at
+from ledger.actions.tip import Author
+from ledger.core.entry import siblings
+from ledger.core.event import Prev
+from ledger.core.state import session_path
+from ledger.storage.place import Place
+
+
+class Session:
+    """Writes to a ledger in the name of one run of one agent.
+
+    What it reads it remembers: a write replaces what the session has seen at that key, so that a write
+    of somebody else in between is a conflict and stays visible.
+    """
+
+    def __init__(self, place: Place, author: Author, roster: dict[str, Any]) -> None:
+        self._place, self.author, self._roster = place, author, roster
+        self._seen: dict[str, Prev] = {}
+
+    @property
+    def id(self) -> str:
+        """The session's id."""
+        return self.author.session
+
+    def get(self, key: str) -> Found:
+        """What stands at `key` for this session; a later write to it replaces exactly that."""
+        found = read_key(self._place, key, session=self.id)
+        if found.scope == "shared":
+            heads = siblings({"event": found.entry.event}, {"losers": list(found.losers)})
+            self._seen[key] = heads[0] if len(heads) == 1 else heads
+        return found
+
+    def start(self, **roster: Any) -> Appended:
+        """Enter the roster; does nothing where the session is on it already."""
+        self._roster |= roster
+        return self._append([], shared=True)
+
+    def end(self, reason: str | None = None, leases: Sequence[str] = ()) -> Appended:
+        """Leave the roster, with all of the session's own context."""
+        data: dict[str, Any] = {"reason": reason} if reason else {}
+        if leases:
+            data["leases"] = list(leases)
+        return self._append([Draft("session.ended", data)], shared=True)
+
+    def set(
+        self, key: str, value: Any, *, policy: str | None = None, scope: str = "shared", ttl: int | None = None
+    ) -> Appended:
+        """Give a key a value."""
+        target = self._target(key, policy, scope, ttl)
+        return self.write([writers.setting(target, value)], scope, key)
+
+    def add(self, key: str, *values: Any, policy: str | None = None, scope: str = "shared") -> Appended:
+        """Add elements to a set, or items to a log."""
+        return self.write([writers.adding(self._target(key, policy, scope), values)], scope, key)
+
+    def remove(self, key: str, *values: Any, scope: str = "shared") -> Appended:
+        """Take elements from a set, or fields from a map."""
+        return self.write([writers.removing(self._target(key, None, scope), values)], scope, key)
+
+    def increment(self, key: str, by: int = 1, *, scope: str = "shared") -> Appended:
+        """Add to a counter."""
+        return self.write([writers.incrementing(self._target(key, None, scope), by)], scope, key)
+
+    def delete(self, key: str, because: str | None = None, *, scope: str = "shared") -> Appended:
+        """Take a key's value away."""
+        return self.write([writers.deleting(self._target(key, None, scope), because)], scope, key)
+
+    def decide(self, key: str, decision: str, because: str | None = None, instead_of: Sequence[str] = ()) -> Appended:
+        """Record a decision at a key."""
+        target = self._target(key, None, "shared")
+        return self.write([writers.deciding(target, decision, because, instead_of)], "shared", key)
+
+    def resolve(self, key: str, *, take: str | None = None, value: Any = None) -> Appended:
+        """Settle a conflict: take a sibling by its event id, or a value of one's own."""
+        return self.write([writers.resolving(writers.Target(key), take, value)], "shared", key)
+
+    def note(self, text: str, about: str | None = None) -> Appended:
+        """Leave a remark in the log."""
+        data = {"text": text} | ({"about": about} if about else {})
+        return self.write([Draft("note.added", data)], "shared")
+
+    def record(self, drafts: Sequence[Draft | Writer]) -> Appended:
+        """Append events to the session's own line; `publish` or the next shared write brings them to main."""
+        return self._append(drafts, shared=False)
+
+    def write(self, drafts: Sequence[Draft | Writer], scope: str = "shared", key: str | None = None) -> Appended:
+        """Append events to main, or to the session's own line for what only it sees."""
+        done = self._append(drafts, shared=scope == "shared")
+        if key is not None and scope == "shared" and done.events:
+            self._seen.pop(key, None)
+        return done
+
+    def publish(self) -> str | None:
+        """Bring what the session has of its own to main; main's new tip, or None if there was nothing."""
+        return publish(self._place, self.author)
+
+    def _append(self, drafts: Sequence[Draft | Writer], *, shared: bool) -> Appended:
+        append = append_shared if shared else append_private
+        if not self._is_on_roster():
+            append_shared(self._place, self.author, [self._entrance()])
+        return append(self._place, self.author, drafts) if drafts else Appended()
+
+    def _entrance(self) -> Draft:
+        return Draft("session.started", {"agent": self.author.agent, **self._roster})
+
+    def _is_on_roster(self) -> bool:
+        return reader_at(self._place).get(session_path(self.id)) is not None
+
+    def _target(self, key: str, policy: str | None, scope: str, ttl: int | None = None) -> writers.Target:
+        owner = self.id if scope == "session" else None
+        saw = self._seen.get(key) if owner is None else None
+        return writers.Target(key, owner, policy, ttl, saw, sees_tip=saw is None)
