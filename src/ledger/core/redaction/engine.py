@@ -101,32 +101,34 @@ class Redactor:
         A string under a telling name (`password`, `api_key`) is judged together with that name, and so is
         the `value` of a mapping that has its name in `name` or `key`.
         """
-        if not self._may_hold_secret("\n".join(_strings(value))):
+        keywords = self._keywords_in("\n".join(_strings(value)))
+        if not keywords and not self._extra:
             return value
-        walked: Value = self._walked(value)
+        walked: Value = self._walked(value, keywords)
         return walked
 
-    def _walked(self, value: Any) -> Any:
+    def _walked(self, value: Any, keywords: list[str]) -> Any:
         if isinstance(value, str):
-            return self.text(value)
+            return self._redacted(value, keywords)[0]
         if isinstance(value, list):
-            items = [self._walked(item) for item in value]
+            items = [self._walked(item, keywords) for item in value]
             return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
         if isinstance(value, dict):
-            return self._walked_mapping(value)
+            return self._walked_mapping(value, keywords)
         return value
 
-    def _walked_mapping(self, mapping: dict[str, Any]) -> dict[str, Any]:
+    def _walked_mapping(self, mapping: dict[str, Any], keywords: list[str]) -> dict[str, Any]:
         walked: dict[str, Any] = {}
         changed = False
         for key, old in mapping.items():
-            name, new = self.text(key), self._walked_under(_telling_name(mapping, key), old)
+            name = self._walked(key, keywords)
+            new = self._walked_under(_telling_name(mapping, key), old, keywords)
             changed = changed or name is not key or new is not old
             walked[_free_name(name, walked)] = new
         return walked if changed else mapping
 
-    def _walked_under(self, name: str, value: Any) -> Any:
-        walked = self._walked(value)
+    def _walked_under(self, name: str, value: Any, keywords: list[str]) -> Any:
+        walked = self._walked(value, keywords)
         return self._judged_by_name(name, value) if walked is value and isinstance(value, str) else walked
 
     def _judged_by_name(self, name: str, value: str) -> str:
@@ -137,34 +139,33 @@ class Redactor:
                 return f"[redacted:{rule.id}]"
         return value
 
-    def _may_hold_secret(self, text: str) -> bool:
-        return bool(self._extra) or next(self._keywords_in(text, _lowered(text)), None) is not None
+    def _keywords_in(self, text: str) -> list[str]:
+        low, runs = _lowered(text), _long_runs(text)
+        in_runs = [keyword for keyword, raw in self._run_keywords.items() if raw in runs] if runs else []
+        return in_runs + [keyword for keyword in self._loose_keywords if keyword in low]
 
-    def _keywords_in(self, text: str, low: str) -> Iterator[str]:
-        runs = _long_runs(text)
-        yield from (keyword for keyword, raw in self._run_keywords.items() if raw in runs)
-        yield from (keyword for keyword in self._loose_keywords if keyword in low)
-
-    def _redacted(self, text: str) -> tuple[str, list[_Span]]:
+    def _redacted(self, text: str, keywords: list[str] | None = None) -> tuple[str, list[_Span]]:
         """Search until nothing is found: what a marker laid bare is found too, so twice equals once.
 
-        Each round replaces at least one character that is in no marker, hence it ends.
+        Each round replaces at least one character that is in no marker, hence it ends. `keywords` may name
+        those that stand in the text, if the caller knows.
         """
         spans: list[_Span] = []
         redacted = text
-        while found := self._search(redacted):
+        while found := self._search(redacted, self._keywords_in(redacted) if keywords is None else keywords):
+            keywords = None
             spans = sorted([*spans, *(_in_original(spans, span) for span in found)])
             redacted = _rendered(text, spans)
         return redacted, spans
 
-    def _search(self, text: str) -> list[_Span]:
+    def _search(self, text: str, keywords: list[str]) -> list[_Span]:
         markers = [match.span() for match in _MARKER.finditer(text)] if "[redacted:" in text else []
-        spans = [*self._keyword_spans(text), *self._extra_spans(text)]
+        spans = [*self._keyword_spans(text, keywords), *self._extra_spans(text)]
         return list(_without(markers, _united(spans))) if spans else []
 
-    def _keyword_spans(self, text: str) -> Iterator[_Span]:
-        low = _lowered(text)
-        for keyword in self._keywords_in(text, low):
+    def _keyword_spans(self, text: str, keywords: list[str]) -> Iterator[_Span]:
+        low = _lowered(text) if keywords else ""
+        for keyword in keywords:
             rules = self._index[keyword]
             at = low.find(keyword)
             while at >= 0:
