@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from ledger.actions.epoch import state_digest
-from ledger.actions.judge import judge, judge_values
+from ledger.actions.judge import judge, judge_read, judge_values
 from ledger.actions.law import Law
 from ledger.actions.tip import Tip, tip_at
 from ledger.core import schema
-from ledger.core.clock import micros
 from ledger.core.event import Event, from_message
 from ledger.core.events import kind_of, subject_of
 from ledger.core.ids import EventId
@@ -32,6 +32,9 @@ _FORM = re.compile(
 # The fold is total on what the schemas accept. What they refuse may be met all the same: in a history that was
 # tampered with, where the commit that carries it was named before.
 _HOSTILE = (AttributeError, KeyError, TypeError, ValueError)
+
+# The indent of a value nested 32 deep: below that no rule about depth can be broken.
+_DEEP = b"\n" + b" " * 62
 
 # A branch that forks off further back than this has its fork read from the store again.
 _TIPS_KEPT = 8_192
@@ -66,6 +69,7 @@ class _Form(NamedTuple):
     session: str
     happened: int
     written: int
+    is_deep: bool
 
 
 class Examiner:
@@ -119,7 +123,7 @@ class Examiner:
         if len(known) != len(parents):
             return
         try:
-            broken = list(self._judged(oid, event, known))
+            broken = list(self._judged(oid, event, known, form.is_deep))
             yield from broken or self._held_to_law(oid, form, event, known)
         except NewerFormatError as error:
             yield Problem("newer-format", oid, None, f"{error.message}: what it holds cannot be checked")
@@ -128,13 +132,14 @@ class Examiner:
         except _HOSTILE as error:
             yield Problem("unverifiable", oid, None, f"an event that its schema refuses is in the way ({error!r})")
 
-    def _judged(self, oid: Oid, event: Event, parents: Sequence[Tip]) -> Iterator[Problem]:
+    def _judged(self, oid: Oid, event: Event, parents: Sequence[Tip], is_deep: bool) -> Iterator[Problem]:
         reader = self._law.reader(parents[0].tree if parents else None)
         own_types = (reader.get(POLICY) or {}).get("types", {})
         # What a newer program wrote is kept and skipped: this one has no schema to judge it by.
         if kind_of(event) is None and event.type not in own_types:
             return
-        for path, rule in judge(event, reader):
+        judged = judge if is_deep else judge_read
+        for path, rule in judged(event, reader):
             yield Problem("schema", oid, None, f"{path}: {rule}")
 
     def _held_to_law(self, oid: Oid, form: _Form, event: Event, parents: Sequence[Tip]) -> Iterator[Problem]:
@@ -204,12 +209,13 @@ def _form(raw: bytes) -> _Form | None:
         session.decode("utf-8", "replace"),
         int(happened),
         int(written),
+        _DEEP in raw,
     )
 
 
 def _form_problems(oid: Oid, form: _Form, event: Event) -> Iterator[Problem]:
     try:
-        happened, written = max(micros(event.time) // 1_000_000, 0), EventId(event.id).millis // 1000
+        happened, written = _seconds(event.time), EventId(event.id).millis // 1000
     except (ValueError, LedgerError) as error:
         yield Problem("schema", oid, None, str(error).splitlines()[0])
         return
@@ -219,6 +225,11 @@ def _form_problems(oid: Oid, form: _Form, event: Event) -> Iterator[Problem]:
         yield Problem("form", oid, None, "the author's time is not the event's")
     if form.written != written:
         yield Problem("form", oid, None, "the committer's time is not that of the event's id")
+
+
+def _seconds(time: str) -> int:
+    # The form is the schema's to judge; here the moment counts.
+    return max(int(datetime.fromisoformat(time).timestamp() // 1), 0)
 
 
 def _message_problems(oid: Oid, message: bytes, event: Event) -> Iterator[Problem]:

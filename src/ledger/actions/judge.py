@@ -7,9 +7,12 @@ from typing import Any
 
 from ledger.core import schema
 from ledger.core.event import Event
+from ledger.core.events import kind_of
+from ledger.core.events.kind import Kind
 from ledger.core.key import key_problems, nearest_key
 from ledger.core.policies import declared_policy, most_telling
 from ledger.core.state import POLICY, Changes, Reader, key_of
+from ledger.core.upcast import upcast
 from ledger.errors import InvalidError, Problem
 
 _WRITES = ("context.set", "context.added", "context.removed", "context.incremented")
@@ -22,6 +25,14 @@ def judge(event: Event, reader: Reader) -> list[Problem]:
     """
     declared = reader.get(POLICY) or {}
     return schema.event_problems(event, declared) or _policy_problems(event, declared)
+
+
+def judge_read(event: Event, reader: Reader) -> list[Problem]:
+    """The same, ten times as fast, for an event read from canonical text that nests nowhere near the limit."""
+    kind = kind_of(event)
+    if kind is None or not _fits(event, kind):
+        return judge(event, reader)
+    return _policy_problems(event, reader.get(POLICY) or {})
 
 
 def judge_values(changes: Changes, reader: Reader) -> list[Problem]:
@@ -42,6 +53,16 @@ def refuse(event: Event, broken: list[Problem]) -> None:
     """Raise InvalidError with all that is wrong with an event, if anything is."""
     if broken:
         raise InvalidError(f"{event.type} is refused:", broken, hint=_hint(event, broken))
+
+
+def _fits(event: Event, kind: Kind) -> bool:
+    return (
+        schema.is_valid("envelope", event.document())
+        and schema.is_valid(f"{event.type}.v{event.v}", event.data)
+        and kind.changes_state == event.changes_state
+        and all(seen < event.id for seen in event.seen)
+        and not kind.problems(upcast(event).data)
+    )
 
 
 def _policy_problems(event: Event, declared: Mapping[str, Any]) -> list[Problem]:

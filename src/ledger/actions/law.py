@@ -19,6 +19,7 @@ from ledger.storage.trees import Trees
 
 # Enough for the folders and files of a few thousand events back; what is older is read from the store again.
 _KEPT = 16_384
+_READERS = 64
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -39,6 +40,7 @@ class Law:
         self.objects = Imagined(store)
         self._trees = Trees(self.objects)
         self._documents: dict[bytes, Document] = {}
+        self._readers: dict[Oid | None, _LawReader] = {}
 
     def tree_after(
         self, event: Event, parents: Sequence[Tip], tree_of: Callable[[Oid], Oid]
@@ -61,7 +63,11 @@ class Law:
 
     def reader(self, tree: Oid | None) -> Reader:
         """The state that a tree holds."""
-        return _LawReader(self, tree)
+        reader = self._readers.get(tree)
+        if reader is None:
+            reader = _LawReader(self, tree)
+            _keep(self._readers, tree, reader, _READERS)
+        return reader
 
     def document(self, tree: Oid, path: str) -> Document | None:
         """The document at a path; raises InvalidError if its text is not canonical."""
@@ -128,19 +134,24 @@ class Imagined:
 
 
 class _LawReader:
-    __slots__ = ("_law", "_tree")
+    __slots__ = ("_law", "_read", "_tree")
 
     def __init__(self, law: Law, tree: Oid | None) -> None:
         self._law, self._tree = law, tree
+        self._read: dict[str, Document | None] = {}
 
     def get(self, path: str) -> Document | None:
-        return None if self._tree is None else self._law.document(self._tree, path)
+        if self._tree is None:
+            return None
+        if path not in self._read:
+            self._read[path] = self._law.document(self._tree, path)
+        return self._read[path]
 
     def under(self, folder: str) -> Iterator[tuple[str, Document]]:
         return iter(()) if self._tree is None else self._law.documents(self._tree, folder)
 
 
-def _keep(kept: dict[_K, _V], key: _K, value: _V) -> None:
-    if len(kept) >= _KEPT:
+def _keep(kept: dict[_K, _V], key: _K, value: _V, most: int = _KEPT) -> None:
+    if len(kept) >= most:
         del kept[next(iter(kept))]
     kept[key] = value
