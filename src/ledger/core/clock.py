@@ -11,6 +11,7 @@ DAY = 86_400_000  # milliseconds
 MAX_AHEAD = 7 * DAY  # how far a ledger's newest id may lie ahead of the local clock
 MAX_GAP = 400 * DAY  # how far the local clock may lie ahead of a ledger's newest id
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def next_id(now_ms: int, after: EventId | None, random62: int) -> EventId:
@@ -36,13 +37,13 @@ def refuse_jump(now_ms: int, newest: EventId | None) -> None:
     if newest.millis - now_ms > MAX_AHEAD:
         raise RefusedError(
             f"the clock says {stamp(now_ms * 1000)}, but the newest event of this ledger is from "
-            f"{stamp(newest.millis * 1000)}, more than 7 days later",
+            f"{_shown(newest)}, more than 7 days later",
             hint="set the clock of this machine; if it is right, `ledger verify` names the events from the future",
         )
     if now_ms - newest.millis > MAX_GAP:
         raise RefusedError(
             f"the clock says {stamp(now_ms * 1000)}, more than 400 days after the newest event of this ledger "
-            f"({stamp(newest.millis * 1000)}): it may have jumped",
+            f"({_shown(newest)}): it may have jumped",
             hint="set the clock of this machine; if it is right, say so once: LEDGER_ACCEPT_CLOCK=1",
         )
 
@@ -54,5 +55,14 @@ def stamp(micros: int) -> str:
 
 def micros(text: str) -> int:
     """Read a time as `stamp` writes it; raises ValueError on any other form."""
-    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    moment = datetime.fromisoformat(text) if text.endswith("Z") else _EPOCH
+    found = (moment - _EPOCH) // timedelta(microseconds=1)
+    # Python reads many more forms of ISO 8601: weeks, fewer digits, a comma.
+    if stamp(found) != text:
+        raise ValueError(f"not a time of a ledger: {text!r}")
+    return found
+
+
+def _shown(newest: EventId) -> str:
+    # 48 bits of milliseconds reach the year 10889, Python's calendar only 9999.
+    return stamp(min(newest.millis, _LATEST) * 1000)

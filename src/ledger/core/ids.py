@@ -10,6 +10,7 @@ from typing import Self
 from ledger.errors import AmbiguousError, InvalidError, NotFoundError, Problem
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _PREFIX = re.compile(r"[0-9a-f-]{1,36}")
 
 # The namespace under which an agent and its own session id become one session id, on every machine.
@@ -21,33 +22,35 @@ class Id(str):
 
     __slots__ = ()
     noun = "id"
+    form = _UUID
+    rule = "must be a lower-case UUID such as 6f1d7c52-3b0e-5c7a-9a64-2f0f5d1a8c11"
 
     def __new__(cls, text: str) -> Self:
-        if not _UUID.fullmatch(text):
-            raise InvalidError(
-                f"not a valid {cls.noun}: {text!r}",
-                [Problem(cls.noun, "must be a lower-case UUID such as 0199f3c2-7b1e-7abc-8def-0123456789ab")],
-            )
+        """Take `text` as it stands."""
+        if not cls.form.fullmatch(text):
+            raise InvalidError(f"not a valid {cls.noun}: {text[:80]!r}", [Problem(cls.noun, cls.rule)])
         return super().__new__(cls, text)
 
     @property
     def short(self) -> str:
-        """The first 13 characters: for events made in the same millisecond of one machine, still readable."""
+        """The first 13 characters: for an event, its millisecond; short to read, but not always unique."""
         return self[:13]
 
     @classmethod
-    def find(cls, prefix: str, among: Iterable[str]) -> Self:
+    def find(  # type: ignore[override]  # nobody searches inside an id; ids are searched for
+        cls, prefix: str, among: Iterable[str]
+    ) -> Self:
         """Return the one id of `among` that starts with `prefix`.
 
         Raises NotFoundError if none does, AmbiguousError (with the matches) if several do.
         """
         wanted = prefix.lower()
-        matches = sorted(set(i for i in among if i.startswith(wanted))) if is_prefix(wanted) else []
+        matches = sorted({i for i in among if i.startswith(wanted)}) if is_prefix(wanted) else []
         if not matches:
             raise NotFoundError(f"no {cls.noun} starts with {prefix!r}")
         if len(matches) > 1 and wanted not in matches:
             raise AmbiguousError(
-                f"{prefix!r} fits {len(matches)} {cls.noun}s: " + ", ".join(matches[:5]),
+                f"{prefix!r} fits {len(matches)} {cls.noun}s: {_some(matches)}",
                 matches=matches,
                 hint="give more characters of the one you mean",
             )
@@ -59,6 +62,9 @@ class EventId(Id):
 
     __slots__ = ()
     noun = "event id"
+    # Another version would sort wrongly among ids of the same millisecond: its digit stands before the counter.
+    form = _UUID7
+    rule = "must be a lower-case UUIDv7 such as 0199f3c2-7b1e-7abc-8def-0123456789ab"
 
     @property
     def millis(self) -> int:
@@ -81,6 +87,10 @@ class SessionId(Id):
     def of(cls, agent: str, key: str) -> Self:
         """Derive the session id that hooks and importers share for one run of one agent."""
         return cls(str(uuid.uuid5(_SESSIONS, f"{agent}\n{key}")))
+
+
+def _some(matches: list[str]) -> str:
+    return ", ".join(matches[:5]) + (", …" if len(matches) > 5 else "")
 
 
 def is_prefix(text: str) -> bool:
