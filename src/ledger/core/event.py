@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,17 @@ from ledger.errors import InvalidError, Problem
 ENVELOPE = ("id", "type", "v", "session", "time", "prev", "origin", "data")
 MAX_BYTES = 64 * 1024
 SUBJECT_WIDTH = 72
+
+# What a terminal does not show, or obeys: controls, spaces of any kind, line ends, format characters (bidi
+# overrides: CVE-2021-42574), surrogates, private use, noncharacters. Fixed ranges, as `str.isprintable` answers
+# after the Unicode version of the Python that runs, and two machines owe one event the same message.
+_ASTRAL = "".join(rf"\U{plane:04X}FFFE\U{plane:04X}FFFF" for plane in range(1, 15))
+_UNSEEN = re.compile(
+    r"[\x00-\x20\x7f-\xa0\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u1680\u180e\u2000-\u200f"
+    r"\u2028-\u202f\u205f-\u206f\u3000\ud800-\uf8ff\ufdd0-\ufdef\ufeff\ufff0-\ufffb\ufffe\uffff"
+    r"\U000110bd\U000110cd\U00013430-\U0001345f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    rf"{_ASTRAL}\U000e0000-\U0010ffff]+"
+)
 
 # Present but empty is not absent: an event that changes a piece of state says `prev: null` when it saw none.
 Prev = str | list[str] | None
@@ -97,16 +108,13 @@ def from_message(message: bytes) -> Event:
 
 def subject(kind: str, about: str, summary: str) -> str:
     """The subject line `<type> <object>: <summary>`: one line of at most 72 printable characters."""
-    line = f"{kind} {about}".rstrip()
-    if summary:
-        line = f"{line}: {summary}"
-    line = " ".join("".join(c if _is_printable(c) else " " for c in line[: 4 * SUBJECT_WIDTH]).split())
+    line = ": ".join(part for part in (_one_line(f"{kind} {about}"), _one_line(summary)) if part)
     return line if len(line) <= SUBJECT_WIDTH else line[: SUBJECT_WIDTH - 1].rstrip() + "…"
 
 
-def _is_printable(character: str) -> bool:
-    # Cc, Cf, Cs, Co, Cn, Zl, Zp: control, format (bidi overrides too), surrogates, private, unassigned, line ends.
-    return character == " " or (character.isprintable() and unicodedata.category(character) != "Zs")
+def _one_line(text: str) -> str:
+    # Only the start is looked at: a prompt may have 32,768 characters, and each event has a subject.
+    return _UNSEEN.sub(" ", text.strip()[: 4 * SUBJECT_WIDTH]).strip()
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -130,4 +138,6 @@ def _envelope_problems(document: dict[str, Any]) -> list[Problem]:
             broken.append(Problem(name, "is not a field of the envelope"))
         elif not isinstance(value, wanted) or (name == "v" and isinstance(value, bool)):
             broken.append(Problem(name, f"must be {' or '.join(t.__name__ for t in wanted)}"))
+        elif name == "prev" and isinstance(value, list) and not all(isinstance(i, str) for i in value):
+            broken.append(Problem(name, "must be a list of str"))
     return broken

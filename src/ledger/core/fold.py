@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from ledger.core.event import Event
-from ledger.core.events import find_kind
+from ledger.core.events import kind_of
 from ledger.core.state import LEDGER, Changes, Reader, State
 from ledger.core.upcast import upcast
 from ledger.errors import DamageError, NewerFormatError
@@ -19,7 +19,7 @@ FORMAT = 1  # the version of the bytes that this program writes
 
 
 def _apply_1(reader: Reader, event: Event) -> Changes:
-    kind = find_kind(event.type)
+    kind = kind_of(event)
     return {} if kind is None else kind.apply(reader, upcast(event))
 
 
@@ -41,8 +41,8 @@ def refuse_newer(reader: Reader) -> None:
 
 
 def footprint(event: Event) -> tuple[str, ...]:
-    """The units that an event may read or change; none for a type that this program does not know."""
-    kind = find_kind(event.type)
+    """The units that an event may read or change; none for a type or version that this program does not know."""
+    kind = kind_of(event)
     return () if kind is None else kind.footprint(upcast(event))
 
 
@@ -66,6 +66,7 @@ def in_order(events: Iterable[Event]) -> list[Event]:
     found: dict[str, Event] = {}
     for event in events:
         known = found.setdefault(event.id, event)
-        if known is not event and known != event:
+        # By text, as to Python an event with the value 1 equals one with the value true.
+        if known is not event and known.body() != event.body():
             raise DamageError(f"event {event.id} has two bodies", hint="`ledger verify` names the commits")
     return [found[i] for i in sorted(found)]

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 from ledger.core.event import Event
 from ledger.core.fold import FOLD, fold, footprint
-from ledger.core.state import Changes, Reader, State, last_of, read_unit
+from ledger.core.state import Changes, Reader, State, is_same, last_of, read_unit
 
 Units = dict[str, list[Event]]
 
@@ -57,9 +58,10 @@ def merge(
     mine, theirs = by_unit(only_ours), by_unit(only_theirs)
     both = sorted(unit for unit in theirs if unit in mine)
     since = [(base.state, by_unit(base.since)) for base in bases] if both else []
+    whole = cache(lambda: by_unit(history()))
     changes: Changes = {}
     for unit in both:
-        merged = _refold(unit, since, history, start or State(), version)
+        merged = _refold(unit, since, whole, start or State(), version)
         changes |= _difference(read_unit(ours, unit), merged)
     take = tuple(sorted(unit for unit in theirs if unit not in mine))
     return Merge(take=take, changes=changes, refolded=tuple(both))
@@ -82,7 +84,7 @@ def fold_unit(unit: str, events: Iterable[Event], start: State, version: int = F
 def _refold(
     unit: str,
     bases: Sequence[tuple[Reader, Units]],
-    history: Callable[[], Sequence[Event]],
+    history: Callable[[], Units],
     start: State,
     version: int,
 ) -> State:
@@ -91,10 +93,10 @@ def _refold(
         last = last_of(there)
         if last is not None and all(event.id > last for event in since.get(unit, ())):
             return fold_unit(unit, since.get(unit, ()), there, version)
-    return fold_unit(unit, by_unit(history()).get(unit, ()), read_unit(start, unit), version)
+    return fold_unit(unit, history().get(unit, ()), read_unit(start, unit), version)
 
 
 def _difference(old: State, new: State) -> Changes:
     changes: Changes = {path: None for path in old.documents if path not in new.documents}
-    changes |= {path: d for path, d in new.documents.items() if old.documents.get(path) != d}
+    changes |= {path: d for path, d in new.documents.items() if not is_same(old.documents.get(path), d)}
     return changes

@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
+from ledger.core.policies.policy import text_of
+
 Document = dict[str, Any]
 
-# path -> the new document, or None where it is removed; a path that ends in "/" removes the folder.
+# path -> the new document, or None where it is removed; a path that ends in "/" removes the folder, before
+# any document is put into it.
 Changes = dict[str, Document | None]
 
 LEDGER = "ledger.yaml"
@@ -48,17 +51,17 @@ class State:
 
     def update(self, changes: Changes) -> None:
         """Make the changes of one event or one merge."""
+        for folder in (path for path in changes if path.endswith("/")):
+            for inside in [p for p in self.documents if p.startswith(folder)]:
+                del self.documents[inside]
         for path, document in changes.items():
             if document is not None:
                 self.documents[path] = document
-            elif path.endswith("/"):
-                for inside in [p for p in self.documents if p.startswith(path)]:
-                    del self.documents[inside]
             else:
                 self.documents.pop(path, None)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, State) and self.documents == other.documents
+        return isinstance(other, State) and is_same(self.documents, other.documents)
 
     __hash__ = None  # type: ignore[assignment]  # a state is a value that changes: it has no hash
 
@@ -87,6 +90,11 @@ class Overlay:
         state = State(dict(self._below.under(folder)))
         state.update(self._changes)
         return state.under(folder)
+
+
+def is_same(one: object, two: object) -> bool:
+    """Whether two values have the same text: to Python 1, 1.0 and true are equal, in a file they are not."""
+    return one == two and text_of(one) == text_of(two)
 
 
 def context_path(key: str, session: str | None = None) -> str:

@@ -8,6 +8,7 @@ from typing import cast
 
 from ledger.core.event import Event, subject
 from ledger.core.events.kind import Kind
+from ledger.core.upcast import upcast
 
 TYPES = (
     "ledger.created",
@@ -69,12 +70,16 @@ def find_kind(name: str) -> Kind | None:
     return cast(Kind, module.KIND)
 
 
+def kind_of(event: Event) -> Kind | None:
+    """The kind of an event, or None where this program does not know its type, or not in that version."""
+    kind = find_kind(event.type)
+    return kind if kind is not None and 1 <= event.v <= kind.version else None
+
+
 def subject_of(event: Event) -> str:
     """The subject line of an event, of an unknown type too: one way only, never parsed back."""
-    kind = find_kind(event.type)
-    if kind is None:
-        return subject(event.type, "", "")
-    return subject(event.type, *kind.titles(event.data))
+    kind = kind_of(event)
+    return subject(event.type, "", "") if kind is None else subject(event.type, *kind.titles(upcast(event).data))
 
 
 def message_of(event: Event) -> bytes:
