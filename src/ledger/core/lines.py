@@ -23,7 +23,7 @@ class Merged(NamedTuple):
 
 def merge_lines(base: str, first: str, second: str) -> Merged:
     """Merge two texts that both come from `base`; where both changed the same lines, `second` wins."""
-    lines, one, two = (t.splitlines(keepends=True) for t in (base, first, second))
+    lines, one, two = map(split, (base, first, second))
     to_one, to_two = dict(common(lines, one)), dict(common(lines, two))
     merged: list[str] = []
     clashed = False
@@ -39,8 +39,14 @@ def merge_lines(base: str, first: str, second: str) -> Merged:
     return Merged("".join(merged), clashed)
 
 
+def split(text: str) -> list[str]:
+    """The lines of a text, each with its line end; a line ends at LF alone, the last one may lack it."""
+    *whole, rest = text.split("\n")
+    return [*(f"{line}\n" for line in whole), *([rest] if rest else [])]
+
+
 def common(a: Sequence[str], b: Sequence[str]) -> list[tuple[int, int]]:
-    """Pairs of positions of a longest common subsequence, ascending."""
+    """Pairs of positions of a common subsequence, ascending; a longest one, within the bounds."""
     head = _shared(a, b)
     tail = _shared(a[head:][::-1], b[head:][::-1])
     middle = _myers(a[head : len(a) - tail], b[head : len(b) - tail])

@@ -7,6 +7,7 @@ import importlib
 from collections.abc import Iterable
 from typing import Any, cast
 
+from ledger.core.key import MAX_SEGMENTS, key_problems
 from ledger.core.policies.policy import Policy
 from ledger.errors import InvalidError, Problem
 
@@ -17,9 +18,7 @@ DEFAULT = "lww"
 def policy(name: str) -> Policy:
     """The policy of that name; raises InvalidError with the names there are."""
     if name not in BUILT_IN:
-        raise InvalidError(
-            "no such policy", [Problem("policy", f"{name!r} is none of: {', '.join(BUILT_IN)}")]
-        )
+        raise InvalidError("no such policy", [Problem("policy", f"{name!r} is none of: {', '.join(BUILT_IN)}")])
     return _module(name)
 
 
@@ -34,14 +33,15 @@ def _module(name: str) -> Policy:
 
 
 def pattern_problems(pattern: str) -> list[Problem]:
-    """Every reason why `pattern` cannot name keys; `*` stands for one segment, `**` at the end for any number."""
+    """Every reason why `pattern` cannot name keys; `*` stands for one segment, `**` at the end for one or more."""
     segments = pattern.split("/")
     broken = []
     if "**" in segments[:-1]:
         broken.append(Problem("pattern", "'**' may stand only at the end"))
-    for segment in segments:
-        if segment not in ("*", "**") and ("*" in segment or not segment):
-            broken.append(Problem("pattern", f"segment {segment!r} must be a name, '*' or '**'"))
+    names = [segment for segment in segments if segment not in ("*", "**")]
+    broken += [Problem("pattern", f"{p.rule}, or is '*' or '**'") for name in names for p in key_problems(name)]
+    if len(segments) > MAX_SEGMENTS:
+        broken.append(Problem("pattern", f"has {len(segments)} segments; at most {MAX_SEGMENTS}"))
     return broken
 
 

@@ -1,4 +1,8 @@
-"""`counter`: a whole number; increments add up, whoever made them and in whatever order."""
+"""`counter`: a whole number; increments add up, whoever made them and in whatever order.
+
+Marks: `total`, the exact sum in decimal, only where it lies beyond the 64 bits that a value may have; without
+it the order of steps beyond the limit would matter.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +22,18 @@ def problems(value: Value) -> list[Problem]:
 
 def diff(old: Cell, new: Value) -> Op:
     """The difference."""
-    return Op("context.incremented", {"by": new - _number(old.value)})
+    return Op("context.incremented", {"by": new - _total(old)})
 
 
 def apply(cell: Cell, write: Write) -> Outcome:
-    """The sum, held within 64 bits."""
-    total = _number(cell.value) + _number(write.fields.get("by"))
-    return Outcome(Cell(max(_MIN, min(_MAX, total))))
+    """The sum, shown within 64 bits."""
+    total = _total(cell) + _number(write.fields.get("by"))
+    shown = max(_MIN, min(_MAX, total))
+    return Outcome(Cell(shown, {} if shown == total else {"total": str(total)}))
+
+
+def _total(cell: Cell) -> int:
+    return int(cell.marks["total"]) if "total" in cell.marks else _number(cell.value)
 
 
 def _is_whole(value: Value) -> bool:

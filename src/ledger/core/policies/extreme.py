@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ledger.core.policies.policy import Value
 from ledger.errors import Problem
 
@@ -17,7 +19,12 @@ def problems(name: str, value: Value) -> list[Problem]:
 
 
 def rank(value: Value) -> tuple[int, float | int | str, int]:
-    """A total order over every value: what has no order, then numbers (of equal ones int before float), then texts."""
+    """A total order over every value: what has no order, then numbers, then texts.
+
+    Of equal numbers -0.0 comes first, then the whole number, then the float, as they are spelled differently.
+    """
     if not is_comparable(value):
         return (0, 0, 0)
-    return (2, value, 0) if isinstance(value, str) else (1, value, isinstance(value, float))
+    if isinstance(value, str):
+        return (2, value, 0)
+    return (1, value, int(math.copysign(1, value)) if isinstance(value, float) else 0)

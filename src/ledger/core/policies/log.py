@@ -24,8 +24,9 @@ def diff(old: Cell, new: Value) -> Op:
     """The items at the end of `new`; raises InvalidError if `new` does not start with what is there."""
     there = [text_of(v) for v in old.value or []]
     wanted = [text_of(v) for v in new]
-    # The state keeps the newest items only: a list that starts later in what is kept continues it as well.
-    for start in range(len(there) + 1 if not there or len(there) >= MAX_ITEMS else 1):
+    # A full log drops its oldest items: a list as long continues it that starts later in what is kept.
+    is_full = len(there) == len(wanted) == MAX_ITEMS
+    for start in range(MAX_ITEMS if is_full else 1):
         kept = there[start:]
         if wanted[: len(kept)] == kept:
             return Op("context.added", {"values": list(new[len(kept) :])})

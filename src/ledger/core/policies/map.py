@@ -35,7 +35,7 @@ def apply(cell: Cell, write: Write) -> Outcome:
     seen: dict[str, Any] = write.fields.get("seen", {})
     value, marks = dict(cell.value or {}), dict(cell.marks)
     lost = []
-    for f in write.fields.get("remove", write.fields.get("values", ())):
+    for f in filter(_is_name, write.fields.get("remove", write.fields.get("values", ()))):
         if f in value and marks.get(f) == seen.get(f):
             del value[f], marks[f]
     for f, new in write.fields.get("fields", {}).items():
@@ -43,3 +43,7 @@ def apply(cell: Cell, write: Write) -> Outcome:
             lost.append({f: value[f]})
         value[f], marks[f] = new, write.stamp
     return Outcome(Cell(value, marks), tuple(lost))
+
+
+def _is_name(field: Value) -> bool:
+    return isinstance(field, str)

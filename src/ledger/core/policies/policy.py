@@ -38,10 +38,11 @@ class Write(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """A cell after a write, and the values that the write beat without having seen them."""
+    """A cell after a write, the values that it beat without having seen them, and what it found no room for."""
 
     cell: Cell
     lost: tuple[Value, ...] = ()
+    refused: tuple[Value, ...] = ()
 
 
 class Policy(Protocol):

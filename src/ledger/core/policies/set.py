@@ -1,10 +1,13 @@
 """`set`: elements come and go; an add that a remove did not see survives it (an observed-remove set).
 
-Marks: each element's text -> the ids of the adds that hold it there. A remove names the ids it saw.
+Marks: each element's name -> the ids of the adds that hold it there. A remove names the ids it saw. The name is
+the element's text, or the digest of a long one: a key of canonical text has 1,024 characters at most, and a
+character of an element can take ten.
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from ledger.core.policies.policy import Cell, Op, Outcome, Value, Write, text_of
@@ -14,6 +17,7 @@ name = "set"
 combines = True
 
 MAX_ELEMENTS = 1024
+_LONGEST_NAME = 100
 
 
 def problems(value: Value) -> list[Problem]:
@@ -30,40 +34,48 @@ def problems(value: Value) -> list[Problem]:
 
 def diff(old: Cell, new: Value) -> Op:
     """The elements to add, and the ids of the adds to take back."""
-    wanted, there = {text_of(v) for v in new}, {text_of(v) for v in old.value or []}
-    added = [v for v in new if text_of(v) not in there]
-    dropped = sorted(i for text, ids in old.marks.items() if text not in wanted for i in ids)
-    if not dropped:
+    wanted, there = {_name(v) for v in new}, {_name(v) for v in old.value or []}
+    added = [v for v in new if _name(v) not in there]
+    removed = [v for v in old.value or [] if _name(v) not in wanted]
+    dropped = sorted({i for v in removed for i in old.marks.get(_name(v), ())})
+    if not removed:
         return Op("context.added", {"values": added})
-    removed = [v for v in old.value or [] if text_of(v) not in wanted]
     if not added:
         return Op("context.removed", {"values": removed, "seen": dropped})
     return Op("context.set", {"add": added, "remove": removed, "seen": dropped})
 
 
 def apply(cell: Cell, write: Write) -> Outcome:
-    """The set without the adds that were seen and taken back, with the new ones; beyond the cap, adds are lost."""
-    fields = write.fields
-    marks = _without(cell.marks, frozenset(fields.get("seen", ())))
-    elements = {text_of(v): v for v in cell.value or [] if text_of(v) in marks}
-    lost: list[Value] = []
-    for value in _added(fields):
-        text = text_of(value)
-        if text not in marks and len(marks) >= MAX_ELEMENTS:
-            lost.append(value)
+    """The set without the adds that were seen and taken back, with the new ones as far as there is room."""
+    added, removed = _parts(write.fields)
+    marks = _without(cell.marks, {_name(v) for v in removed}, frozenset(write.fields.get("seen", ())))
+    elements = {_name(v): v for v in cell.value or [] if _name(v) in marks}
+    refused: list[Value] = []
+    for value in added:
+        name = _name(value)
+        if name not in marks and len(marks) >= MAX_ELEMENTS:
+            refused.append(value)
             continue
-        elements[text] = value
-        marks[text] = sorted({*marks.get(text, ()), write.stamp})
-    return Outcome(Cell([elements[t] for t in sorted(elements)], marks), tuple(lost))
+        elements[name] = value
+        marks[name] = sorted({*marks.get(name, ()), write.stamp})
+    return Outcome(Cell(sorted(elements.values(), key=text_of), marks), refused=(refused,) if refused else ())
 
 
-def _added(fields: dict[str, Any]) -> list[Value]:
-    # `values` are added by `context.added`, and only named by `context.removed`, which alone has `seen`.
-    if "add" in fields:
-        return list(fields["add"])
-    return [] if "seen" in fields else list(fields.get("values", ()))
+def _name(value: Value) -> str:
+    text = text_of(value)
+    if len(text) <= _LONGEST_NAME:
+        return text
+    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _without(marks: dict[str, list[str]], seen: frozenset[str]) -> dict[str, list[str]]:
-    kept = {text: [i for i in ids if i not in seen] for text, ids in marks.items()}
-    return {text: ids for text, ids in kept.items() if ids}
+def _parts(fields: dict[str, Any]) -> tuple[list[Value], list[Value]]:
+    # `values` are added by `context.added`, and taken back by `context.removed`, which alone has `seen` with it.
+    if "values" in fields:
+        return ([], fields["values"]) if "seen" in fields else (fields["values"], [])
+    return fields.get("add", []), fields.get("remove", [])
+
+
+def _without(marks: dict[str, list[str]], removed: set[str], seen: frozenset[str]) -> dict[str, list[str]]:
+    # An add may have brought several elements under one id, so the id alone does not say which one goes.
+    kept = {name: [i for i in ids if i not in seen] if name in removed else ids for name, ids in marks.items()}
+    return {name: ids for name, ids in kept.items() if ids}

@@ -1,4 +1,8 @@
-"""`text`: lines merge three ways against the lines that the writer started from."""
+"""`text`: lines merge three ways against the lines that the writer started from.
+
+The base decides, not whether the last write was seen: one who saw a write before it was merged with another
+names the same id in `prev` as one who saw the merged text, and must not undo that other write.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +28,9 @@ def diff(old: Cell, new: Value) -> Op:
 
 
 def apply(cell: Cell, write: Write) -> Outcome:
-    """The new text if its writer saw all, else the merge; where both changed the same lines the later stands."""
+    """The merge of what stands there with the new text; where both changed the same lines the new one stands."""
     new, there = write.fields.get("value"), cell.value
-    if write.saw_all or not isinstance(new, str) or not isinstance(there, str):
+    if not isinstance(new, str) or not isinstance(there, str):
         return Outcome(Cell(new))
-    merged = merge_lines(write.fields.get("base", ""), there, new)
+    merged = merge_lines(write.fields.get("base", there if write.saw_all else ""), there, new)
     return Outcome(Cell(merged.text), (there,) if merged.clashed else ())
