@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from collections.abc import Iterator, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -16,8 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from ledger.core import canonical
+from ledger.core.clock import micros
 from ledger.core.event import MAX_BYTES, Event
-from ledger.core.events import TYPES, find_kind
+from ledger.core.events import TYPES, find_kind, kind_of
+from ledger.core.events.kind import Kind
+from ledger.core.upcast import upcast
 from ledger.errors import InvalidError, Problem
 
 if TYPE_CHECKING:
@@ -29,24 +32,24 @@ DOCUMENTS = ("envelope", "entry", "conflicts", "session", "task", "lease", "ledg
 
 
 def names() -> list[str]:
-    """The names of all schemas: documents, then event types with their versions."""
-    return [*DOCUMENTS, *(f"{t}.v{_version(t)}" for t in TYPES)]
+    """The names of all schemas: documents, then event types in each of their versions."""
+    return [*DOCUMENTS, *(f"{t}.v{v}" for t in TYPES for v in range(1, _version(t) + 1))]
 
 
 @functools.cache
 def schema(name: str) -> Schema:
     """The schema of that name (`envelope`, `context.set.v1`, …); raises InvalidError with the names there are."""
-    if name not in names():
-        raise InvalidError(
-            "no such schema", [Problem("schema", f"{name!r} is none of: {', '.join(names())}")]
-        )
+    if not _is_name(name):
+        raise InvalidError("no such schema", [Problem("schema", f"{name!r} is none of: {', '.join(names())}")])
     file = _folder() / f"{name}.yaml" if name in DOCUMENTS else _folder() / "events" / f"{name}.yaml"
-    loaded: Schema = yaml.load(file.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    # Both loaders are safe ones; the one in C is ten times as fast, and not in every build of PyYAML.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loaded: Schema = yaml.load(file.read_bytes(), Loader=loader)  # noqa: S506
     return loaded
 
 
 def is_valid(name: str, document: Any) -> bool:
-    """Whether a document is valid against the schema of that name."""
+    """Whether a document, of values that JSON can carry, is valid against the schema of that name."""
     return validator(name).is_valid(document)
 
 
@@ -60,10 +63,24 @@ def validator(name: str) -> jsonschema_rs.Validator:
 
 def explain(rules: Schema, document: Any, root: str = "") -> list[Problem]:
     """Every reason why a document is not valid against a schema, with the path of each."""
-    errors = sorted(
-        jsonschema.Draft202012Validator(rules).iter_errors(document), key=lambda e: list(map(str, e.path))
-    )
+    errors = sorted(_explainer()(rules).iter_errors(document), key=lambda e: list(map(str, e.absolute_path)))
     return [Problem(".".join([root, *map(str, e.absolute_path)]).strip("."), _words(e)) for e in errors]
+
+
+def rules_problems(rules: Schema, root: str) -> list[Problem]:
+    """Every reason why a schema that somebody declares in a ledger cannot judge documents."""
+    import jsonschema_rs
+
+    # A foreign reference would be fetched from wherever it points to, while events are judged.
+    broken = [
+        Problem(root, f"refers to {ref!r}; a schema may refer only to its own parts (#…)") for ref in _foreign(rules)
+    ]
+    broken = broken or explain(_explainer().META_SCHEMA, rules, root)
+    try:
+        _ = broken or jsonschema_rs.Draft202012Validator(rules)
+    except ValueError as error:
+        return [Problem(root, f"is no JSON Schema: {error}")]
+    return broken
 
 
 def event_problems(event: Event, policy: Mapping[str, Any] | None = None) -> list[Problem]:
@@ -72,24 +89,14 @@ def event_problems(event: Event, policy: Mapping[str, Any] | None = None) -> lis
     `policy` is the `policy.yaml` of the state that the event is judged against, that of its parent.
     """
     document = event.document()
-    broken = [] if is_valid("envelope", document) else explain(schema("envelope"), document)
+    unwritable = _text_problems(event, document)
+    if unwritable:  # the validators answer only for what JSON can carry
+        return unwritable
     kind = find_kind(event.type)
-    if kind is None:
-        broken += _own_type_problems(event, policy or {})
-    elif not 1 <= event.v <= kind.version:
-        broken.append(Problem("v", f"{event.type} has version 1 to {kind.version}, not {event.v}"))
-    else:
-        name = f"{event.type}.v{event.v}"
-        broken += [] if is_valid(name, event.data) else explain(schema(name), event.data, "data")
-    if kind is not None and not broken:
-        broken += kind.problems(event.data)
-        if kind.changes_state != event.changes_state:
-            broken.append(
-                Problem("prev", "is missing" if kind.changes_state else "has no meaning in this type")
-            )
-    if not broken:
-        broken += _order_problems(event)
-    return broken
+    body = _own_type_problems(event, policy or {}) if kind is None else _kind_problems(event, kind)
+    if is_valid("envelope", document):
+        return [*body, *_order_problems(event)]
+    return [*explain(schema("envelope"), document), *body]
 
 
 def size_problems(message: bytes) -> list[Problem]:
@@ -99,9 +106,39 @@ def size_problems(message: bytes) -> list[Problem]:
     return [Problem("data", f"the event has {len(message):,} bytes; at most {MAX_BYTES:,}")]
 
 
+def _text_problems(event: Event, document: dict[str, Any]) -> list[Problem]:
+    kind = find_kind(event.type)
+    if kind is None or not kind.changes_state:
+        return canonical.problems(document)
+    if not canonical.problems([document]):
+        return []
+    too_deep = f"nests deeper than {canonical.MAX_DEPTH - 1} levels, so that a conflict file could not carry it"
+    return canonical.problems(document) or [Problem("data", too_deep)]
+
+
+def _kind_problems(event: Event, kind: Kind) -> list[Problem]:
+    broken = []
+    if kind.changes_state != event.changes_state:
+        broken.append(Problem("prev", "is missing" if kind.changes_state else "has no meaning in this type"))
+    if kind_of(event) is None:
+        known = "version 1" if kind.version == 1 else f"versions 1 to {kind.version}"
+        return [
+            *broken,
+            Problem("v", f"this program knows {known} of {event.type}, not {event.v}: a newer one wrote it"),
+        ]
+    name = f"{event.type}.v{event.v}"
+    if is_valid(name, event.data):
+        return [*broken, *kind.problems(upcast(event).data)]
+    return [*broken, *explain(schema(name), event.data, "data")]
+
+
 def _order_problems(event: Event) -> list[Problem]:
-    late = [i for i in event.seen if i >= event.id]
-    return [Problem("prev", f"{i} is not before the event's own id") for i in late]
+    broken = [Problem("prev", f"{i} is not before the event's own id") for i in sorted(event.seen) if i >= event.id]
+    try:
+        micros(event.time)
+    except ValueError:  # the schema knows the form, not the calendar
+        broken.append(Problem("time", f"{event.time!r} is no moment of the calendar"))
+    return broken
 
 
 def _own_type_problems(event: Event, policy: Mapping[str, Any]) -> list[Problem]:
@@ -113,9 +150,8 @@ def _own_type_problems(event: Event, policy: Mapping[str, Any]) -> list[Problem]
                 f"{event.type!r} is no type of this program nor of this ledger; {_nearest(event.type)}",
             )
         ]
-    if event.changes_state:
-        return [Problem("prev", "a type of the ledger's own never changes state")]
-    return explain(own[event.type], event.data, "data")
+    broken = [Problem("prev", "a type of the ledger's own never changes state")] if event.changes_state else []
+    return [*broken, *explain(own[event.type], event.data, "data")]
 
 
 def _nearest(name: str) -> str:
@@ -127,7 +163,24 @@ def _nearest(name: str) -> str:
 
 def _version(name: str) -> int:
     kind = find_kind(name)
-    return 1 if kind is None else kind.version
+    return 0 if kind is None else kind.version
+
+
+def _is_name(name: str) -> bool:
+    # Not by `names()`, which imports every type: an appended event needs but its own.
+    kind, _, version = name.rpartition(".v")
+    return name in DOCUMENTS or (version.isdecimal() and version in map(str, range(1, _version(kind) + 1)))
+
+
+def _foreign(rules: Any) -> Iterator[str]:
+    if isinstance(rules, list):
+        for part in rules:
+            yield from _foreign(part)
+    elif isinstance(rules, dict):
+        for name, part in rules.items():
+            if name in ("$ref", "$dynamicRef") and isinstance(part, str) and not part.startswith("#"):
+                yield part
+            yield from _foreign(part)
 
 
 @functools.cache
@@ -135,20 +188,39 @@ def _explainer() -> Any:
     from jsonschema import Draft202012Validator, ValidationError, validators
 
     def pattern(_: Any, wanted: str, instance: Any, __: Any) -> Iterator[ValidationError]:
-        # In Python `$` also matches before a final line end; in ECMA 262, hence in a schema, it does not.
-        strict = wanted[:-1] + r"\Z" if wanted.endswith("$") else wanted
-        if isinstance(instance, str) and not re.search(strict, instance):
+        # By the engine that decides: Python's reads `$` and `\d` otherwise, and may search for ever.
+        if isinstance(instance, str) and not _pattern(wanted).is_valid(instance):
             yield ValidationError(f"{instance!r} does not match {wanted!r}")
 
-    return validators.extend(Draft202012Validator, {"pattern": pattern})
+    def required(_: Any, wanted: list[str], instance: Any, __: Any) -> Iterator[ValidationError]:
+        missing = [name for name in wanted if name not in instance] if isinstance(instance, dict) else []
+        for name in missing:
+            yield ValidationError("is missing", path=[name])
+
+    return validators.extend(  # type: ignore[no-untyped-call]  # jsonschema does not type it
+        Draft202012Validator, {"pattern": pattern, "required": required}
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _pattern(wanted: str) -> jsonschema_rs.Validator:
+    import jsonschema_rs
+
+    return jsonschema_rs.Draft202012Validator({"type": "string", "pattern": wanted})
 
 
 def _words(error: Any) -> str:
-    wanted = error.schema.get("description") if isinstance(error.schema, dict) else None
-    text = f"{error.message}"
+    if error.validator in ("oneOf", "anyOf") and all(
+        isinstance(branch, dict) and branch.keys() == {"required"} for branch in error.validator_value
+    ):
+        wanted = [" with ".join(branch["required"]) for branch in error.validator_value]
+        return f"needs {'exactly' if error.validator == 'oneOf' else 'at least'} one of: {', '.join(wanted)}"
+    description = error.schema.get("description") if isinstance(error.schema, dict) else None
+    text = error.message
     if len(text) > 240:
-        text = f"{json.dumps(error.instance)[:80]}… breaks the rule {error.validator!r}"
-    return f"{text} ({wanted})" if wanted and error.validator in ("pattern", "enum", "const", "not") else text
+        text = f"{json.dumps(error.instance, ensure_ascii=False)[:80]}… breaks the rule {error.validator!r}"
+    is_named = description and error.validator in ("pattern", "enum", "const", "not", "anyOf", "oneOf")
+    return f"{text} ({description})" if is_named else text
 
 
 def _folder() -> Traversable:

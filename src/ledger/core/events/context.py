@@ -8,7 +8,7 @@ from ledger.core.entry import combine
 from ledger.core.event import Event
 from ledger.core.events.kind import Data
 from ledger.core.key import key_problems
-from ledger.core.policies import policy
+from ledger.core.policies import DEFAULT, policy
 from ledger.core.state import Changes, Reader, context_path, session_folder
 from ledger.errors import Problem
 
@@ -37,7 +37,7 @@ def carried_by(**fields: tuple[str, ...]) -> Callable[[Data], list[Problem]]:
     """
 
     def problems(data: Data) -> list[Problem]:
-        name = data.get("policy", "lww")
+        name = data.get("policy", DEFAULT)
         if name not in fields:
             return [
                 *key_rules(data),
@@ -46,14 +46,33 @@ def carried_by(**fields: tuple[str, ...]) -> Callable[[Data], list[Problem]]:
         missing = [f for f in fields[name] if f not in data]
         broken = [Problem(f"data.{f}", f"is needed by the policy {name!r}") for f in missing]
         if not missing and "value" in fields[name]:
-            broken += policy(name).problems(data["value"])
-        return [*key_rules(data), *broken, *_seen_rules(data, name)]
+            broken += value_rules(data)
+        return [*key_rules(data), *broken, *_shape_rules(data, name)]
 
     return problems
 
 
-def _seen_rules(data: Data, name: str) -> list[Problem]:
-    wanted = {"set": list, "map": dict}.get(name)
-    if "seen" not in data or (wanted is not None and isinstance(data["seen"], wanted)):
+def value_rules(data: Data, path: str = "data") -> list[Problem]:
+    """The rules of a value that replaces what stands at a key as a whole: its policy must be able to hold it."""
+    if "value" not in data:
         return []
-    return [Problem("data.seen", f"must be {'a list' if wanted is list else 'a mapping'} under {name!r}")]
+    broken = policy(data.get("policy", DEFAULT)).problems(data["value"])
+    return [Problem(f"{path}.{p.path}", p.rule) for p in broken]
+
+
+# How the fields that several policies use are shaped under each: (the type, its name), or None where it has none.
+_SEEN: dict[str, tuple[type, str]] = {"set": (list, "a list of ids"), "map": (dict, "a mapping of fields to ids")}
+
+
+def _shape_rules(data: Data, name: str) -> list[Problem]:
+    broken = []
+    shape = _SEEN.get(name)
+    if "seen" in data and shape is None:
+        broken.append(Problem("data.seen", f"has no meaning under {name!r}"))
+    elif shape is not None and not isinstance(data.get("seen", shape[0]()), shape[0]):
+        broken.append(Problem("data.seen", f"must be {shape[1]} under {name!r}"))
+    if name == "map" and not all(isinstance(f, str) for part in ("remove", "values") for f in data.get(part, ())):
+        broken.append(Problem("data", "names a field of the map that is not a text"))
+    if not isinstance(data.get("by", 0), int):  # to JSON Schema 1.0 is an integer
+        broken.append(Problem("data.by", "must be a whole number, written without a point"))
+    return broken

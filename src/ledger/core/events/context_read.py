@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from ledger.core.events.kind import Data, Kind, Titles
+from ledger.core.key import key_problems
+from ledger.errors import Problem
 
 
 def titles(data: Data) -> Titles:
     return "", ", ".join(data["keys"])
 
 
-KIND = Kind(type="context.read", titles=titles)
+def problems(data: Data) -> list[Problem]:
+    return [p for i, key in enumerate(data["keys"]) for p in key_problems(key, f"data.keys.{i}")]
+
+
+KIND = Kind(type="context.read", titles=titles, problems=problems)

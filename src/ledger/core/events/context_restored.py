@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from ledger.core import entry
 from ledger.core.event import Event
+from ledger.core.events.context import value_rules
 from ledger.core.events.kind import Data, Kind, Titles
 from ledger.core.key import key_problems
+from ledger.core.policies import DEFAULT
 from ledger.core.state import Changes, Reader, context_path
 from ledger.errors import Problem
 
@@ -27,7 +29,9 @@ def apply(reader: Reader, event: Event) -> Changes:
 
 def problems(data: Data) -> list[Problem]:
     broken = [
-        p for i, e in enumerate(data["entries"]) for p in key_problems(e["key"], f"data.entries.{i}.key")
+        problem
+        for i, e in enumerate(data["entries"])
+        for problem in [*key_problems(e["key"], f"data.entries.{i}.key"), *value_rules(e, f"data.entries.{i}")]
     ]
     if len({e["key"] for e in data["entries"]}) != len(data["entries"]):
         broken.append(Problem("data.entries", "a key stands there twice"))
@@ -37,7 +41,7 @@ def problems(data: Data) -> list[Problem]:
 def _restore(reader: Reader, event: Event, item: Data) -> Changes:
     if item.get("deleted"):
         return entry.delete(reader, event, item["key"], event.seen)
-    return entry.assign(reader, event, item["key"], item["value"], item.get("policy", "lww"), event.seen)
+    return entry.assign(reader, event, item["key"], item["value"], item.get("policy", DEFAULT), event.seen)
 
 
 KIND = Kind(type="context.restored", titles=titles, footprint=footprint, apply=apply, problems=problems)

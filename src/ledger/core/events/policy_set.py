@@ -6,6 +6,7 @@ The declaration binds writers; the fold never looks at it, as every write carrie
 from __future__ import annotations
 
 from ledger.core.event import Event
+from ledger.core.events import find_kind
 from ledger.core.events.kind import Data, Kind, Titles, brief
 from ledger.core.policies import pattern_problems
 from ledger.core.state import POLICY, Changes, Reader
@@ -20,9 +21,7 @@ _PARTS = {
 
 
 def titles(data: Data) -> Titles:
-    return str(data.get("pattern") or data.get("type")), brief(
-        data.get("policy", data.get("schema", "schema"))
-    )
+    return str(data.get("pattern") or data.get("type")), brief(data.get("policy", data.get("schema", "schema")))
 
 
 def footprint(event: Event) -> tuple[str, ...]:
@@ -38,7 +37,14 @@ def apply(reader: Reader, event: Event) -> Changes:
 
 
 def problems(data: Data) -> list[Problem]:
-    return pattern_problems(data["pattern"]) if "pattern" in data else []
+    # A schema is heavy to load, and a fold of this type has no need of it.
+    from ledger.core.schema import rules_problems
+
+    broken = [Problem("data.pattern", p.rule) for p in pattern_problems(data.get("pattern", "**"))]
+    if find_kind(data.get("type", "")) is not None:
+        broken.append(Problem("data.type", f"{data['type']!r} is a type of this program already"))
+    declared = [(name, data[name]) for name in ("schema", "type_schema") if data.get(name) is not None]
+    return [*broken, *(p for name, rules in declared for p in rules_problems(rules, f"data.{name}"))]
 
 
 def _with(part: Data, name: str, value: object) -> Data:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ledger.core.event import Event
 from ledger.core.events.kind import Kind
-from ledger.core.events.task import titles, unit_of_task
+from ledger.core.events.task import problems, titles, unit_of_task
 from ledger.core.state import Changes, Reader, task_path
 
 _TOLD = ("about", "role", "title", "to")
@@ -17,4 +17,4 @@ def apply(reader: Reader, event: Event) -> Changes:
     return {path: entry | told | {"event": event.id, "last": event.id, "session": event.session}}
 
 
-KIND = Kind(type="task.created", titles=titles, footprint=unit_of_task, apply=apply)
+KIND = Kind(type="task.created", titles=titles, footprint=unit_of_task, apply=apply, problems=problems)

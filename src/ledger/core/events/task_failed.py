@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ledger.core.event import Event
 from ledger.core.events.kind import Kind
-from ledger.core.events.task import change, titles, unit_of_task
+from ledger.core.events.task import change, problems, titles, unit_of_task
 from ledger.core.state import Changes, Reader
 
 
@@ -12,4 +12,4 @@ def apply(reader: Reader, event: Event) -> Changes:
     return change(reader, event, status="failed", ended=event.time, outcome=event.data.get("because"))
 
 
-KIND = Kind(type="task.failed", titles=titles, footprint=unit_of_task, apply=apply)
+KIND = Kind(type="task.failed", titles=titles, footprint=unit_of_task, apply=apply, problems=problems)
