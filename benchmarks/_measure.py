@@ -84,8 +84,9 @@ def machine() -> None:
     import pygit2
 
     git = subprocess.run(["git", "--version"], check=True, capture_output=True, text=True).stdout.split()[2]
+    day, load = time.strftime("%Y-%m-%d", time.gmtime()), os.getloadavg()[0]
     print(
-        f"{time.strftime('%Y-%m-%d', time.gmtime())}, {_processor()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, "
+        f"{day}, {_processor()}, {os.cpu_count()} cores, load {load:.1f}, "
         f"{platform.system()} {platform.release().split('-')[0]}, Python {platform.python_version()}, git {git}, "
         f"libgit2 {pygit2.LIBGIT2_VERSION}, scale {SCALE:g}"
     )
