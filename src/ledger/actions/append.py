@@ -49,8 +49,9 @@ class Draft:
     v: int = 1
 
 
-# A write that depends on what stands there: called with the state it is appended to, again at each attempt.
-Writer = Callable[[Reader], Draft]
+# A write that depends on what stands there: called with the state it is appended to, again at each attempt;
+# None where nothing is left to be written.
+Writer = Callable[[Reader], Draft | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +174,16 @@ def _moved(place: Place, author: Author, line: _Line, ref: str, head: Oid | None
 def _build(
     place: Place, author: Author, writers: Sequence[Writer | Draft], ref: str, head: Oid | None, *, founding: bool
 ) -> _Line:
-    with place.store.bulk() if len(writers) >= BULK else nullcontext():
+    # Several are collected, so that one that is refused takes those before it with it.
+    with place.store.bulk() if len(writers) > 1 else nullcontext():
         line = _base(place, author, ref, head)
         if not founding:
             _tip_of(line)
         fold.refuse_newer(line.reader)
         for writer in writers:
-            _extend(place, author, line, writer(line.reader) if callable(writer) else writer)
+            draft = writer(line.reader) if callable(writer) else writer
+            if draft is not None:
+                _extend(place, author, line, draft)
         return line
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ledger.actions import writers
 from ledger.actions.append import Appended, Draft, Writer, append_private, append_shared, publish
-from ledger.actions.read import Found, read_key, reader_at
+from ledger.actions.read import Found, read_key
 from ledger.actions.tip import Author
 from ledger.core.entry import siblings
 from ledger.core.event import Prev
-from ledger.core.state import session_path
+from ledger.core.state import Reader, session_path
 from ledger.storage.place import Place
 
 
@@ -105,17 +106,21 @@ class Session:
 
     def _append(self, drafts: Sequence[Draft | Writer], *, shared: bool) -> Appended:
         append = append_shared if shared else append_private
-        if not self._is_on_roster():
-            append_shared(self._place, self.author, [self._entrance()])
-        return append(self._place, self.author, drafts) if drafts else Appended()
+        done = append(self._place, self.author, [self._entrance, *drafts])
+        return _without_entrance(done) if drafts else done
 
-    def _entrance(self) -> Draft:
+    def _entrance(self, reader: Reader) -> Draft | None:
+        # Written with the first event, or not at all: a write that is refused leaves no trace.
+        if reader.get(session_path(self.id)) is not None:
+            return None
         return Draft("session.started", {"agent": self.author.agent, **self._roster})
-
-    def _is_on_roster(self) -> bool:
-        return reader_at(self._place).get(session_path(self.id)) is not None
 
     def _target(self, key: str, policy: str | None, scope: str, ttl: int | None = None) -> writers.Target:
         owner = self.id if scope == "session" else None
         saw = self._seen.get(key) if owner is None else None
         return writers.Target(key, owner, policy, ttl, saw, sees_tip=saw is None)
+
+
+def _without_entrance(done: Appended) -> Appended:
+    is_first = bool(done.events) and done.events[0].type == "session.started"
+    return replace(done, events=done.events[1:], commits=done.commits[1:]) if is_first else done

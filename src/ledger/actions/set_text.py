@@ -18,7 +18,7 @@ _DECIMAL = re.compile(r"[+-]?[0-9]{1,300}(?:\.[0-9]{1,300})?(?:[eE][+-]?[0-9]{1,
 def setting_text(target: Target, text: str) -> Writer:
     """Give a key a value that was typed: a text, or a number under a policy that holds numbers."""
 
-    def write(reader: Reader) -> Draft:
+    def write(reader: Reader) -> Draft | None:
         value = as_number(text) if policy_name(target, reader, "lww") in NUMERIC else text
         return setting(target, value)(reader)
 

@@ -12,8 +12,7 @@ from ledger.core.event import Prev
 from ledger.core.ids import EventId
 from ledger.core.key import check_key
 from ledger.core.policies import declared_policy, policy
-from ledger.core.policies.policy import EMPTY, Cell, Op, Value
-from ledger.core.policies.policy import text_of
+from ledger.core.policies.policy import EMPTY, Cell, Op, Value, text_of
 from ledger.core.state import POLICY, Reader, conflicts_path, context_path
 from ledger.errors import InvalidError, NotFoundError, Problem, RefusedError
 
@@ -45,17 +44,20 @@ def setting(target: Target, value: Value) -> Writer:
 
 
 def adding(target: Target, values: Sequence[Value]) -> Writer:
-    """Add elements to a set, or items to the end of a log; a key that is new becomes a set."""
+    """Add elements to a set, or items to the end of a log; a key that is new becomes a set.
+
+    Nothing is written where the set holds them all.
+    """
     check_key(target.key)
 
-    def write(reader: Reader) -> Draft:
+    def write(reader: Reader) -> Draft | None:
         name = _policy_among(target, reader, ("set", "log"))
         cell = _cell(target, reader, name)
         there = list(cell.value or [])
         wanted = [*there, *values] if name == "log" else _union(there, values)
         _require_fit(name, wanted if name == "set" else list(values), target.key)
-        fields = {"values": list(values)} if name == "log" else policy(name).diff(cell, wanted).fields
-        return _draft(target, name, Op("context.added", {"values": fields["values"]}))
+        new = list(values) if name == "log" else policy(name).diff(cell, wanted).fields["values"]
+        return _draft(target, name, Op("context.added", {"values": new})) if new else None
 
     return write
 
@@ -110,7 +112,7 @@ def deciding(target: Target, decision: str, because: str | None = None, instead_
     data: dict[str, Any] = {"key": target.key, "decision": decision}
     data |= {"because": because} if because else {}
     data |= {"instead_of": list(instead_of)} if instead_of else {}
-    return lambda reader: _seen(target, Draft("decision.recorded", data))
+    return lambda _: _seen(target, Draft("decision.recorded", data))
 
 
 def resolving(target: Target, take: str | None = None, value: Value = None) -> Writer:
@@ -121,7 +123,7 @@ def resolving(target: Target, take: str | None = None, value: Value = None) -> W
         entry = entry_of(reader.get(context_path(target.key, target.session)))
         losers = (reader.get(conflicts_path(target.key, target.session)) or {}).get("losers", [])
         if entry is None or not losers:
-            raise NotFoundError(f"no conflict stands at {target.key!r}", hint="`ledger conflicts` lists those there are")
+            raise NotFoundError(f"no conflict stands at {target.key!r}", hint="`ledger conflicts` lists them")
         data = {"key": target.key, "policy": entry.policy} | _scope(target)
         if take is None:
             return Draft("conflict.resolved", data | {"value": value})
@@ -134,12 +136,12 @@ def declaring(pattern: str, name: str | None) -> Writer:
     """Declare the policy of the keys that a pattern names; None takes the declaration back."""
     if name is not None:
         policy(name)
-    return lambda reader: Draft("policy.set", {"pattern": pattern, "policy": name})
+    return lambda _: Draft("policy.set", {"pattern": pattern, "policy": name})
 
 
 def _sibling(entry: Entry, losers: Sequence[Mapping[str, Any]], take: str) -> dict[str, Any]:
     stands: dict[str, Any] = {"deleted": True} if entry.deleted else {"value": entry.cell.value}
-    found = {entry.event: stands} | {
+    found: dict[str, dict[str, Any]] = {entry.event: stands} | {
         loser["event"]: {"deleted": True} if loser.get("deleted") else {"value": loser["value"]} for loser in losers
     }
     chosen = EventId.find(take, found)
@@ -197,5 +199,3 @@ def _require_fit(name: str, value: Value, key: str) -> None:
 
 def _union(there: Sequence[Value], values: Sequence[Value]) -> list[Value]:
     return list({text_of(v): v for v in [*there, *values]}.values())
-
-

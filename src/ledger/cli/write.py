@@ -30,6 +30,8 @@ def told(call: Call, session: str, done: Appended) -> None:
 
     call.out.answer(documents.written(session, done), list)
     if call.form == "human":
+        if not done.events:
+            call.out.words("Nothing to write: it is so already.")
         for event, commit in zip(done.events, done.commits, strict=True):
             call.out.words(f"{commit[:SHORT]}  {subject_of(event)}")
 
