@@ -7,6 +7,7 @@ repository, and even `git -C` would follow it.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,14 +49,25 @@ def run_git(
     flags = [word for setting in (f"safe.directory={git_dir}", *_SETTINGS, *settings) for word in ("-c", setting)]
     command = ["git", f"--git-dir={git_dir}", *flags, *arguments]
     try:
-        ran = subprocess.run(
-            command, input=data, capture_output=True, timeout=timeout, env=scrubbed_environment(), check=False
-        )
+        return _ran(command, data, timeout)
     except FileNotFoundError as fault:
         raise StorageError("git is not installed, or not on PATH", hint="install git 2.34 or later") from fault
     except subprocess.TimeoutExpired as fault:
         raise BusyError(f"git {arguments[0]} took longer than {timeout:g} s") from fault
-    return Ran(ran.returncode, ran.stdout, ran.stderr.decode("utf-8", "replace"))
+
+
+def _ran(command: Sequence[str], data: bytes, timeout: float | None) -> Ran:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, stderr=pipe, env=scrubbed_environment(), start_new_session=True
+    ) as process:
+        try:
+            out, err = process.communicate(data, timeout)
+        except BaseException:
+            # The whole group: what git started itself would keep the pipes open and us waiting.
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        return Ran(process.returncode, out, err.decode("utf-8", "replace"))
 
 
 def require_git(git_dir: Path, arguments: Sequence[str], *, timeout: float | None = None) -> bytes:
