@@ -54,8 +54,13 @@ def event_of(commit: Commit) -> Event:
         raise DamageError(f"commit {commit.oid} carries no event: {error}") from error
 
 
-def raw_commit(place: Place, author: Author, event: Event, parents: tuple[Oid, ...], tree: Oid) -> bytes:
-    """The bytes of the commit that carries `event`: who it is from, when it happened, and when it was written."""
+def raw_commit(
+    place: Place, author: Author, event: Event, parents: tuple[Oid, ...], tree: Oid, message: bytes | None = None
+) -> bytes:
+    """The bytes of the commit that carries `event`: who it is from, when it happened, and when it was written.
+
+    `message` is the event's own message, from a caller that has it already: spelling it takes 20 to 40 µs.
+    """
     happened = micros(event.time) // 1_000_000
     written = EventId(event.id).millis // 1000
     return encode_commit(
@@ -63,5 +68,5 @@ def raw_commit(place: Place, author: Author, event: Event, parents: tuple[Oid, .
         parents=parents,
         author=Signature(author.agent, author.session, max(happened, 0)),
         committer=Signature("ledger", place.host, written),
-        message=message_of(event),
+        message=message_of(event) if message is None else message,
     )
