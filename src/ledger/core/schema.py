@@ -107,6 +107,8 @@ def size_problems(message: bytes) -> list[Problem]:
 
 
 def _text_problems(event: Event, document: dict[str, Any]) -> list[Problem]:
+    if _is_writable(document, canonical.MAX_DEPTH - 1):
+        return []
     kind = find_kind(event.type)
     if kind is None or not kind.changes_state:
         return canonical.problems(document)
@@ -114,6 +116,23 @@ def _text_problems(event: Event, document: dict[str, Any]) -> list[Problem]:
         return []
     too_deep = f"nests deeper than {canonical.MAX_DEPTH - 1} levels, so that a conflict file could not carry it"
     return canonical.problems(document) or [Problem("data", too_deep)]
+
+
+def _is_writable(value: Any, levels: int) -> bool:
+    # No means perhaps: `canonical.problems` knows, and takes ten times as long.
+    kind = type(value)
+    if kind is str:
+        return value.isascii() and "\0" not in value
+    if kind is dict:
+        return levels > 0 and all(
+            type(name) is str and len(name) <= 64 and name.isascii() and _is_writable(item, levels - 1)
+            for name, item in value.items()
+        )
+    if kind is list:
+        return levels > 0 and all(_is_writable(item, levels - 1) for item in value)
+    if kind is int or kind is float:
+        return abs(value) < 2**63
+    return value is None or kind is bool
 
 
 def _kind_problems(event: Event, kind: Kind) -> list[Problem]:
