@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
 import importlib
 from collections.abc import Iterable
@@ -60,7 +61,8 @@ def most_telling(patterns: Iterable[str], key: str) -> str | None:
     """Of the patterns that name `key`, the most precise one: a name beats `*`, which beats `**`, from the left."""
     ranks = {"*": 1, "**": 2}
     fitting = [p for p in patterns if matches(p, key)]
-    return min(fitting, key=lambda p: ([ranks.get(s, 0) for s in p.split("/")], p), default=None)
+    # Not `min`: once the policy of that name is imported, it is what the name means in this package.
+    return builtins.min(fitting, key=lambda p: ([ranks.get(s, 0) for s in p.split("/")], p), default=None)
 
 
 def declared_policy(key: str, document: dict[str, Any] | None) -> str | None:
