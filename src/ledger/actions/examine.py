@@ -15,7 +15,7 @@ from ledger.core import schema
 from ledger.core.event import Event, from_message
 from ledger.core.events import kind_of, subject_of
 from ledger.core.ids import EventId
-from ledger.core.state import LEDGER, POLICY
+from ledger.core.state import LEDGER, POLICY, Reader
 from ledger.errors import DamageError, InvalidError, LedgerError, NewerFormatError, NotFoundError
 from ledger.storage.store import Oid
 
@@ -135,10 +135,9 @@ class Examiner:
     def _judged(self, oid: Oid, event: Event, parents: Sequence[Tip], is_deep: bool) -> Iterator[Problem]:
         reader = self._law.reader(parents[0].tree if parents else None)
         own_types = (reader.get(POLICY) or {}).get("types", {})
-        # What a newer program wrote is kept and skipped: this one has no schema to judge it by.
-        if kind_of(event) is None and event.type not in own_types:
-            return
-        judged = judge if is_deep else judge_read
+        # What a newer program wrote is kept and skipped: this one has no schema to judge its data by.
+        is_foreign = kind_of(event) is None and event.type not in own_types
+        judged = _envelope_rules if is_foreign else judge if is_deep else judge_read
         for path, rule in judged(event, reader):
             yield Problem("schema", oid, None, f"{path}: {rule}")
 
@@ -187,6 +186,13 @@ class Examiner:
         epoch = (self._law.document(tree, LEDGER) or {}).get("epoch")
         if epoch != event.data.get("epoch"):
             yield Problem("root", oid, LEDGER, f"says epoch {epoch}, the event says {event.data.get('epoch')}")
+
+
+def _envelope_rules(event: Event, _: Reader) -> list[tuple[str, str]]:
+    document = event.document()
+    if schema.is_valid("envelope", document):
+        return []
+    return [(path, rule) for path, rule in schema.explain(schema.schema("envelope"), document)]
 
 
 def _tip(oid: Oid, found: Examined) -> Tip | None:
