@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ledger.actions.read import Found, list_conflicts, list_keys, read_key, reader_at
-from ledger.actions.roster import find_session, list_sessions
+from ledger.actions.roster import all_sessions, find_session
 from ledger.actions.soundness import mend_entrance, needs_restoring
 from ledger.actions.tip import Author
 from ledger.core import fold
@@ -110,7 +110,7 @@ class Ledger:
 
     def agents(self) -> dict[str, str]:
         """The agent of every session on the roster, by session id."""
-        return {session: str(entry.get("agent", "")) for session, entry in list_sessions(reader_at(self.place))}
+        return {session: str(entry.get("agent", "")) for session, entry in all_sessions(self.place).items()}
 
     def session(self, agent: str, key: str, **roster: Any) -> Session:
         """The session of one run of `agent`, by the agent's own id; it enters the roster with its first write."""

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from ledger.actions.read import reader_at
 from ledger.actions.tip import Author
-from ledger.core.state import Document, Reader
+from ledger.core.state import Document, Reader, session_path
 from ledger.errors import AmbiguousError, NotFoundError
+from ledger.storage.layout import SESSIONS, session_of
 from ledger.storage.place import Place
+from ledger.storage.tree import TreeReader
 
 _FOLDER = "sessions/"
 _FILE = "/session.yaml"
@@ -21,12 +23,23 @@ def list_sessions(reader: Reader) -> Iterator[tuple[str, Document]]:
             yield path[len(_FOLDER) : -len(_FILE)], document
 
 
+def all_sessions(place: Place) -> dict[str, Document]:
+    """Every session on the roster of main, and those whose entry is on a line of their own so far."""
+    found = dict(list_sessions(reader_at(place)))
+    for ref, tip in place.store.refs(SESSIONS).items():
+        session = session_of(ref) or ""
+        entry = TreeReader(place.store, place.store.commit(tip).tree).get(session_path(session))
+        if entry is not None:
+            found.setdefault(session, entry)
+    return found
+
+
 def find_session(place: Place, name: str) -> Author:
     """The session on the roster that `name` means: its id, the id's first characters, or the agent's own id.
 
     Raises NotFoundError with what to do, AmbiguousError with the sessions that it fits.
     """
-    roster = dict(list_sessions(reader_at(place)))
+    roster = all_sessions(place)
     by_key = [session for session, entry in roster.items() if entry.get("key") == name]
     found = by_key or [session for session in roster if session.startswith(name.lower())]
     if not found:
