@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -84,3 +86,24 @@ def test_an_abandoned_pack_leaves_no_file(git_dir: Path) -> None:
     writer.add(object_id("blob", b"x"), "blob", b"x")
     writer.abandon()
     assert list((git_dir / "objects" / "pack").iterdir()) == []
+
+
+def test_packs_may_be_replaced_while_they_are_searched(git_store: GitStore, git_dir: Path, git: Git) -> None:
+    with git_store.bulk():
+        oid = [commit(git_store, f"{n}") for n in range(PACK_FROM)][7]
+    stop = threading.Event()
+
+    def repack() -> None:
+        while not stop.is_set():
+            commit(GitStore(git_dir), f"{time.monotonic_ns()}")
+            git("repack", "-q", "-a", "-d", "-k")
+
+    other = threading.Thread(target=repack)
+    other.start()
+    try:
+        found = {pack.pack_of(git_dir, oid) for _ in range(4_000)}
+    finally:
+        stop.set()
+        other.join()
+    assert None not in found
+    assert len(found) > 1

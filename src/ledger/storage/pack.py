@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from ledger.errors import DamageError
+from ledger.errors import BusyError, DamageError
 from ledger.storage import codec
 from ledger.storage.files import refusals, sync_folder, write_all
 from ledger.storage.store import Kind, Oid
@@ -30,6 +30,8 @@ _HEADER = struct.Struct(">4sII")
 _INDEX_HEADER = b"\xfftOc\x00\x00\x00\x02"
 _LARGE = 0x8000_0000
 _CHUNK = 1 << 20
+
+_SEARCHES = 10
 
 _drafts = itertools.count()
 
@@ -100,7 +102,7 @@ class PackWriter:
         with refusals(self._draft):
             checksum = self._close_pack()
             pack = self._folder / f"pack-{checksum.hex()}.pack"
-            draft = self._draft.with_suffix(".idx")
+            draft = self._index_draft()
             _write_synced(draft, _index_bytes(self._places, checksum))
             self._draft.rename(pack)
             draft.rename(pack.with_suffix(".idx"))
@@ -113,7 +115,11 @@ class PackWriter:
             os.close(self._fd)
             self._fd = -1
         self._draft.unlink(missing_ok=True)
-        self._draft.with_suffix(".idx").unlink(missing_ok=True)
+        self._index_draft().unlink(missing_ok=True)
+
+    def _index_draft(self) -> Path:
+        # Not `.idx`: whoever lists the indexes must not meet one that is half written.
+        return self._draft.with_name(self._draft.name.replace("pack", "idx"))
 
     def _flush(self) -> None:
         with refusals(self._draft):
@@ -137,33 +143,35 @@ class PackWriter:
 
 def find_packed(git_dir: Path, prefix: str) -> list[Oid]:
     """The ids of packed objects that start with `prefix`, sorted."""
-    found: set[Oid] = set()
-    for index in (git_dir / "objects" / "pack").glob("*.idx"):
-        with _mapped(index) as data:
-            found.update(_matches(index, data, prefix))
-    return sorted(found)
+    return sorted({oid for _, oid in _search(git_dir, prefix)})
 
 
 def pack_of(git_dir: Path, oid: Oid) -> Path | None:
     """A pack that holds the object, or None."""
-    indexes = (git_dir / "objects" / "pack").glob("*.idx")
-    for index in indexes:
-        with _mapped(index) as data:
-            if any(_matches(index, data, oid)):
-                return index.with_suffix(".pack")
-    return None
+    return next((index.with_suffix(".pack") for index, _ in _search(git_dir, oid)), None)
 
 
-def _matches(index: Path, data: mmap.mmap, prefix: str) -> Iterator[Oid]:
-    if data[:8] != _INDEX_HEADER:
-        raise DamageError(f"{index} is no version 2 pack index", hint="run: ledger repair")
-    names = _Names(data)
-    first = bytes.fromhex(prefix + "0" * (40 - len(prefix)))
-    for place in range(bisect.bisect_left(names, first), len(names)):
-        oid = names[place].hex()
-        if not oid.startswith(prefix):
-            return
-        yield oid
+def _search(git_dir: Path, prefix: str) -> list[tuple[Path, Oid]]:
+    for _ in range(_SEARCHES):
+        try:
+            return [
+                (index, oid)
+                for index in (git_dir / "objects" / "pack").glob("pack-*.idx")
+                for oid in _matches(index, prefix)
+            ]
+        except FileNotFoundError:  # repacked since the folder was listed: what it held lies in a newer pack
+            continue
+    raise BusyError(f"the packs of {git_dir} were replaced {_SEARCHES} times while they were searched")
+
+
+def _matches(index: Path, prefix: str) -> list[Oid]:
+    with _mapped(index) as data:
+        if data[:8] != _INDEX_HEADER:
+            raise DamageError(f"{index} is no version 2 pack index", hint="run: ledger repair")
+        names = _Names(data)
+        first = bytes.fromhex(prefix.ljust(40, "0"))
+        places = range(bisect.bisect_left(names, first), len(names))
+        return list(itertools.takewhile(lambda oid: oid.startswith(prefix), (names[place].hex() for place in places)))
 
 
 class _Names:
