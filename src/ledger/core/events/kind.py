@@ -56,7 +56,7 @@ def brief(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, dict):
-        return ", ".join(str(k) for k in value) or "{}"
+        return ", ".join(sorted(map(str, value))) or "{}"  # as the canonical text has them
     if isinstance(value, list):
         return ", ".join(brief(v) for v in value) or "[]"
     if value is None or isinstance(value, bool):
