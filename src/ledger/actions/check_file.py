@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -24,11 +25,14 @@ class Checked(NamedTuple):
 
 
 def schema_name(name: str) -> str:
-    """The full name of a schema: `context.set` means its newest version. Raises InvalidError with the names."""
+    """The full name of a schema: `context.set` means its newest version. Raises UsageError with the nearest names."""
     known = schema.names()
     newest = next((n for n in reversed(known) if n.rpartition(".v")[0] == name), name)
-    schema.schema(newest)
-    return newest
+    if newest in known:
+        return newest
+    near = difflib.get_close_matches(name, {*known, *(n.rpartition(".v")[0] or n for n in known)}, n=3)
+    hint = f"did you mean {' or '.join(sorted(near))}?" if near else "`ledger schema` lists them"
+    raise UsageError(f"no schema is named {name!r}", hint=hint)
 
 
 def check_file(file_name: str, raw: bytes, wanted: str | None, policy: Mapping[str, Any] | None = None) -> Checked:

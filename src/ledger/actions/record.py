@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ledger.actions.append import Appended, Draft, append_shared, mint
+from ledger.actions.append import Draft, mint
 from ledger.actions.judge import judge
 from ledger.actions.read import reader_at
 from ledger.actions.tip import Author
 from ledger.core import schema
 from ledger.core.events import find_kind, message_of
+from ledger.core.key import key_problems, nearest_key
 from ledger.core.state import Reader
 from ledger.errors import InvalidError, Problem
 from ledger.storage.place import Place
@@ -26,20 +27,16 @@ _TYPES: dict[str, tuple[type, str]] = {
 }
 
 
-def record(place: Place, author: Author, given: Sequence[tuple[str, Any]]) -> Appended:
-    """Append the events that documents describe, all or none; each comes with a name for what is said of it.
+def drafts_of(place: Place, author: Author, given: Sequence[tuple[str, Any]]) -> list[Draft]:
+    """The events that documents describe, ready to be appended; each comes with a name for what is said of it.
 
-    Raises InvalidError with every problem of every document; then nothing is written.
+    Raises InvalidError with every problem of every document, as far as the present state tells.
     """
-    broken = [_named(name, problem) for name, document in given for problem in shape_problems(document)]
-    if not broken:
-        reader = reader_at(place)
-        broken = [p for name, document in given for p in _judged(place, author, reader, name, document)]
+    reader = reader_at(place)
+    broken = [p for name, document in given for p in _problems(place, author, reader, name, document)]
     if broken:
-        hint = "correct what is named; `ledger schema TYPE` shows what such an event looks like"
-        raise InvalidError("nothing was recorded:", broken, hint=hint)
-    drafts = [draft_of(document) for _, document in given]
-    return append_shared(place, author, drafts) if drafts else Appended()
+        raise InvalidError("nothing was recorded:", broken, hint=_hint(given))
+    return [draft_of(document) for _, document in given]
 
 
 def draft_of(document: Mapping[str, Any]) -> Draft:
@@ -78,10 +75,21 @@ def _prev_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("prev", f"has no meaning in {document['type']}, which changes no state; leave it out")
 
 
-def _judged(place: Place, author: Author, reader: Reader, name: str, document: Any) -> list[Problem]:
-    event = mint(place, author, draft_of(document), None, reader)
-    broken = judge(event, reader) or schema.size_problems(message_of(event))
+def _problems(place: Place, author: Author, reader: Reader, name: str, document: Any) -> list[Problem]:
+    broken = list(shape_problems(document))
+    if not broken:
+        event = mint(place, author, draft_of(document), None, reader)
+        broken = judge(event, reader) or schema.size_problems(message_of(event))
     return [_named(name, problem) for problem in broken]
+
+
+def _hint(given: Sequence[tuple[str, Any]]) -> str:
+    for _, document in given:
+        data = document.get("data") if isinstance(document, dict) else None
+        key = data.get("key") if isinstance(data, dict) else None
+        if isinstance(key, str) and key_problems(key):
+            return f"the nearest valid key is {nearest_key(key)!r}"
+    return "correct what is named; `ledger schema TYPE` shows what such an event looks like"
 
 
 def _named(name: str, problem: Problem) -> Problem:

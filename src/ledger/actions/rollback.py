@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ledger.actions.append import Appended, Draft, append_shared
+from ledger.actions.append import Draft
 from ledger.actions.find import find_commit
 from ledger.actions.read import is_expired, reader_at
-from ledger.actions.tip import Author, event_id
+from ledger.actions.tip import event_id
 from ledger.core import canonical
 from ledger.core.entry import Entry, entry_of
 from ledger.core.key import check_key
@@ -53,11 +53,10 @@ def plan_rollback(place: Place, rev: str, keys: Sequence[str] = ()) -> list[Rest
     return [one for one in found if _differs(one)]
 
 
-def roll_back(place: Place, author: Author, rev: str, planned: Sequence[Restored]) -> Appended:
-    """Give the planned keys their values back, in one step."""
+def rollback_drafts(place: Place, rev: str, planned: Sequence[Restored]) -> list[Draft]:
+    """What gives the planned keys their values back, to be appended in one step."""
     to = str(event_id(place.store.commit(find_commit(place, rev))))
-    drafts = [Draft("context.restored", {"entries": items, "to": to}) for items in batches(planned)]
-    return append_shared(place, author, drafts) if drafts else Appended()
+    return [Draft("context.restored", {"entries": items, "to": to}) for items in batches(planned)]
 
 
 def batches(planned: Sequence[Restored]) -> Iterator[list[dict[str, Any]]]:

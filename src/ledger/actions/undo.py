@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ledger.actions.append import Appended, Draft, append_shared
+from ledger.actions.append import Draft
 from ledger.actions.log import Logged, list_events
 from ledger.actions.read import reader_at
 from ledger.actions.rollback import Restored, batches, standing
@@ -51,12 +51,8 @@ def plan_undo(place: Place, author: Author) -> Undo:
     raise NotFoundError("this session has no change of context to take back", hint="`ledger log` shows who did what")
 
 
-def undo(place: Place, author: Author, planned: Undo) -> Appended:
-    """Give the keys the values that they had before the event that is taken back."""
-    return append_shared(place, author, list(_drafts(planned)))
-
-
-def _drafts(planned: Undo) -> Iterator[Draft]:
+def undo_drafts(planned: Undo) -> Iterator[Draft]:
+    """What gives the keys the values that they had before the event that is taken back."""
     target = planned.target.event.id
     for number, items in enumerate(batches(planned.restored), start=1):
         # An origin names one fact: of several events that take back one, each has its own.

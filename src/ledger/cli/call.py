@@ -62,6 +62,7 @@ class Call:
         from ledger.api import open_ledger
 
         with open_ledger(self.folder, accepts_clock=self.accepts_clock, sources=self.sources) as ledger:
+            self._tell_restored(ledger)
             yield ledger
 
     def writer(self, ledger: Ledger) -> Session:
@@ -81,6 +82,15 @@ class Call:
         from ledger.api import system_sources
 
         return (self.sources or system_sources()).now()
+
+    def _tell_restored(self, ledger: Ledger) -> None:
+        if ledger.restored is not None and ledger.restored.changed:
+            done = ledger.restored
+            self.out.words(f"After an unclean stop: {done.commits:,} commits and {len(done.refs):,} refs brought back.")
+            for lost in done.lost:
+                self.out.words(f"  not brought back: {lost}")
+        if ledger.unrestored is not None:
+            self.out.words(f"An unclean stop was noticed and not yet put right: {ledger.unrestored.message}")
 
     @property
     def _named(self) -> str | None:

@@ -18,6 +18,9 @@ _ABOUT = {
     "index": "what can be rebuilt",
     "quarantine": "damaged files, moved aside",
     "heads": "where each ref was last seen",
+    "live": "which sessions run",
+    "locks": "who may write",
+    "logs": "the program's own logs",
 }
 
 

@@ -57,12 +57,27 @@ def json_given(text: str) -> Any:
             [Problem("--json-value", str(error))],
             hint="a text stands in double quotes there; VALUE without the option takes a text as it is",
         ) from error
-    return canonical.loads_lenient(text)
+    return _loaded(text, "--json-value")
 
 
 def value_in(file: Path) -> Any:
     """The value in a file of YAML or JSON; `-` is standard input."""
-    return canonical.loads_lenient(bytes_in(file), max_bytes=MAX_VALUE_BYTES)
+    return _loaded(bytes_in(file), _name_of(file))
+
+
+def _loaded(text: str | bytes, source: str) -> Any:
+    try:
+        return canonical.loads_lenient(text, max_bytes=MAX_VALUE_BYTES)
+    except InvalidError as error:
+        raise InvalidError(
+            f"{source} cannot be taken as a value:",
+            error.problems,
+            hint="values are plain YAML or JSON: texts, numbers, true, false, null, lists and mappings",
+        ) from error
+
+
+def _name_of(file: Path) -> str:
+    return "standard input" if file == STDIN else str(file)
 
 
 def text_in(file: Path) -> str:
@@ -72,7 +87,9 @@ def text_in(file: Path) -> str:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         rule = f"byte 0x{raw[error.start]:02X} at position {error.start} is not UTF-8"
-        raise InvalidError("the text is not UTF-8:", [Problem(str(file), rule)], hint="save it as UTF-8") from error
+        raise InvalidError(
+            "the text is not UTF-8:", [Problem(_name_of(file), rule)], hint="save it as UTF-8"
+        ) from error
     return text_given(text, "value")
 
 
@@ -87,7 +104,7 @@ def bytes_in(file: Path, limit: int = MAX_VALUE_BYTES) -> bytes:
     if len(raw) > limit:
         raise InvalidError(
             "too much to read:",
-            [Problem("stdin" if file == STDIN else str(file), f"holds more than {limit:,} bytes")],
+            [Problem(_name_of(file), f"holds more than {limit:,} bytes")],
             hint="keep the large part in a file of its own and put its path into the ledger",
         )
     return raw

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from ledger.cli.call import Call
-from ledger.cli.intake import MAX_VALUE_BYTES, bytes_in
+from ledger.cli.intake import MAX_VALUE_BYTES, bytes_in, value_in
 from ledger.cli.write import told
 from ledger.errors import InvalidError, Problem
 
 MAX_BYTES = 64 * 1024 * 1024  # of all lines together: they are judged together before any is written
 
 _MAX_PROBLEMS = 100
+_PLACE = re.compile(r"line \d+, ")
 
 
 def command(context: typer.Context) -> None:
@@ -23,20 +25,17 @@ def command(context: typer.Context) -> None:
     One event as YAML or JSON, or with --jsonl many, one a line: type and data, and if wanted time, origin and prev.
     Without prev, what stands at the key is what was seen.
     """
-    from ledger.actions.record import record
+    from ledger.actions.record import drafts_of
 
     call = Call.of(context)
     given = _lines() if call.form == "jsonl" else [("", _document())]
     with call.ledger() as ledger:
         session = call.writer(ledger)
-        session.start()
-        told(call, session.id, record(ledger.place, session.author, given))
+        told(call, session.id, session.write(drafts_of(ledger.place, session.author, given)))
 
 
 def _document() -> Any:
-    from ledger.core import canonical
-
-    return canonical.loads_lenient(bytes_in(Path("-")), max_bytes=MAX_VALUE_BYTES)
+    return value_in(Path("-"))
 
 
 def _lines() -> list[tuple[str, Any]]:
@@ -50,7 +49,7 @@ def _lines() -> list[tuple[str, Any]]:
         try:
             given.append((f"line {number}", canonical.loads_lenient(line, max_bytes=MAX_VALUE_BYTES)))
         except InvalidError as error:
-            broken += [Problem(f"line {number}", f"{p.path}: {p.rule}") for p in error.problems]
+            broken += [Problem(_PLACE.sub(f"line {number}, ", p.path), p.rule) for p in error.problems]
     if broken:
         raise InvalidError("nothing was recorded:", broken[:_MAX_PROBLEMS], hint="each line is one JSON document")
     return given

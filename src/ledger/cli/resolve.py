@@ -10,7 +10,7 @@ from ledger.cli.call import Call
 from ledger.cli.intake import value_given
 from ledger.cli.options import JsonValue, Key, TextFile, ValueFile
 from ledger.cli.write import told
-from ledger.errors import UsageError
+from ledger.errors import NotFoundError, UsageError
 
 Value = Annotated[str | None, typer.Argument(help="A value of your own, as a text exactly.", metavar="[VALUE]")]
 Take = Annotated[str | None, typer.Option("--take", help="The event whose value it shall be, by its first characters.")]
@@ -33,4 +33,9 @@ def command(
     call = Call.of(context)
     with call.ledger() as ledger:
         session = call.writer(ledger)
-        told(call, session.id, session.resolve(key, take=take, value=given))
+        try:
+            done = session.resolve(key, take=take, value=given)
+        except NotFoundError as error:
+            error.hint = error.hint or f"`ledger conflicts {key}` shows the events"
+            raise
+        told(call, session.id, done)

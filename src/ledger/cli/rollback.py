@@ -26,7 +26,7 @@ def command(context: typer.Context, rev: Rev, keys: Keys = None, dry_run: DryRun
     Nothing leaves the log: the rollback is an event of its own, and can be rolled back or undone.
     """
     from ledger.actions.append import Appended
-    from ledger.actions.rollback import plan_rollback, roll_back
+    from ledger.actions.rollback import plan_rollback, rollback_drafts
 
     call = Call.of(context)
     with call.ledger() as ledger:
@@ -34,8 +34,7 @@ def command(context: typer.Context, rev: Rev, keys: Keys = None, dry_run: DryRun
         planned = plan_rollback(ledger.place, rev, keys or ())
         done = Appended()
         if planned and not dry_run:
-            session.start()
-            done = roll_back(ledger.place, session.author, rev, planned)
+            done = session.write(rollback_drafts(ledger.place, rev, planned))
     document = documents.written(session.id, done) | {"restored": [restored(one) for one in planned]}
     call.out.answer(document, lambda: page(call.out, planned))
     call.out.words(_words(len(planned), rev, dry_run=dry_run))

@@ -25,7 +25,7 @@ def command(context: typer.Context, force: Force = False, dry_run: DryRun = Fals
     Nothing leaves the log: the undo is an event of its own.
     """
     from ledger.actions.append import Appended
-    from ledger.actions.undo import plan_undo, undo
+    from ledger.actions.undo import plan_undo, undo_drafts
 
     call = Call.of(context)
     with call.ledger() as ledger:
@@ -33,7 +33,7 @@ def command(context: typer.Context, force: Force = False, dry_run: DryRun = Fals
         planned = plan_undo(ledger.place, session.author)
         if planned.later and not force:
             raise _refusal(planned)
-        done = Appended() if dry_run else undo(ledger.place, session.author, planned)
+        done = Appended() if dry_run else session.write(list(undo_drafts(planned)))
     document = documents.written(session.id, done) | {
         "undone": planned.target.event.id,
         "restored": [restored(one) for one in planned.restored],
