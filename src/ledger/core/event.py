@@ -108,7 +108,8 @@ def from_message(message: bytes) -> Event:
 
 def subject(kind: str, about: str, summary: str) -> str:
     """The subject line `<type> <object>: <summary>`: one line of at most 72 printable characters."""
-    line = ": ".join(part for part in (_one_line(f"{kind} {about}"), _one_line(summary)) if part)
+    head = f"{_one_line(kind)} {_one_line(about)}".rstrip()
+    line = ": ".join(part for part in (head, _one_line(summary)) if part)
     return line if len(line) <= SUBJECT_WIDTH else line[: SUBJECT_WIDTH - 1].rstrip() + "…"
 
 
