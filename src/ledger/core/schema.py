@@ -120,9 +120,9 @@ def _text_problems(event: Event, document: dict[str, Any]) -> list[Problem]:
 
 def _is_writable(value: Any, levels: int) -> bool:
     # No means perhaps: `canonical.problems` knows, and takes ten times as long.
-    kind = type(value)
-    if kind is str:
-        return value.isascii() and "\0" not in value
+    kind: type = type(value)
+    if isinstance(value, str):
+        return kind is str and value.isascii() and "\0" not in value
     if kind is dict:
         return levels > 0 and all(
             type(name) is str and len(name) <= 64 and name.isascii() and _is_writable(item, levels - 1)
@@ -130,9 +130,7 @@ def _is_writable(value: Any, levels: int) -> bool:
         )
     if kind is list:
         return levels > 0 and all(_is_writable(item, levels - 1) for item in value)
-    if kind is int or kind is float:
-        return abs(value) < 2**63
-    return value is None or kind is bool
+    return value is None or kind is bool or (kind in (int, float) and -(2**63) < value < 2**63)
 
 
 def _kind_problems(event: Event, kind: Kind) -> list[Problem]:
