@@ -6,8 +6,9 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
+from typing import NamedTuple
 
 from ledger.core.canonical.value import INT_MAX, INT_MIN, MAX_DEPTH, MAX_KEY, Value
 from ledger.errors import InvalidError, Problem
@@ -29,22 +30,50 @@ _WIDE_OR_SPACE = rf"{_WIDE}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _OF_NUMBERS = r"0-9A-Fa-fXxOoTtZz_.,:+\- "
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
-# Possessive quantifiers throughout: no text can make these search backwards.
-_PLAIN = re.compile(
-    rf"{_UUID}\Z|"
-    rf"(?:[A-Za-z_/$({_WIDE}]|[0-9](?=[{_OF_NUMBERS}]*+[^{_OF_NUMBERS}]))"  # no number, date or time
-    rf"[ -~{_WIDE}]*+(?<![ :])"
-)
-_ONE_LINE = re.compile(rf"[ -~{_WIDE_OR_SPACE}]*+")
-_LITERAL = re.compile(
-    rf"[!-~{_WIDE_OR_SPACE}][\t -~{_WIDE_OR_SPACE}]*+"
-    rf"(?:\n++ *+[!-~{_WIDE_OR_SPACE}][\t -~{_WIDE_OR_SPACE}]*+)*+\n*+"
-)
+
+class _Shapes(NamedTuple):
+    """What the spellings of a text look like."""
+
+    plain: re.Pattern[str]
+    one_line: re.Pattern[str]
+    literal: re.Pattern[str]
+    escaped: re.Pattern[str]
+
+
+def _shapes(wide: str, wide_or_space: str) -> _Shapes:
+    # Possessive quantifiers throughout: no text can make these search backwards.
+    return _Shapes(
+        plain=re.compile(
+            rf"{_UUID}\Z|"
+            rf"(?:[A-Za-z_/$({wide}]|[0-9](?=[{_OF_NUMBERS}]*+[^{_OF_NUMBERS}]))"  # no number, date or time
+            rf"[ -~{wide}]*+(?<![ :])"
+        ),
+        one_line=re.compile(rf"[ -~{wide_or_space}]*+"),
+        literal=re.compile(
+            rf"[!-~{wide_or_space}][\t -~{wide_or_space}]*+"
+            rf"(?:\n++ *+[!-~{wide_or_space}][\t -~{wide_or_space}]*+)*+\n*+"
+        ),
+        escaped=re.compile(rf"[^ !#-\[\]-~{wide_or_space}]"),
+    )
+
+
+_NARROW = _shapes("", "")
+
+
+@cache
+def _wide() -> _Shapes:
+    # Compiling these takes 35 ms, and many a process never meets a text beyond ASCII.
+    return _shapes(_WIDE, _WIDE_OR_SPACE)
+
+
+def _shapes_of(text: str) -> _Shapes:
+    return _NARROW if text.isascii() else _wide()
+
+
 # What some parser of YAML, 1.1 or 1.2, or of what JSON writers write, reads as something else than text.
 _WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity"])
 _LONGEST_WORD = max(map(len, _WORDS))
 
-_ESCAPED = re.compile(rf"[^ !#-\[\]-~{_WIDE_OR_SPACE}]")
 _SHORT_ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 _NEVER_IN_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 _BREAK_BEFORE_TEXT = re.compile(r"\n(?=[^\n])")
@@ -160,13 +189,13 @@ def _spell_on_one_line(text: str) -> str:
 def _spell_text(text: str, pad: str) -> str:
     if _is_plain(text):
         return text
-    if "\n" in text and _LITERAL.fullmatch(text):
+    if "\n" in text and _shapes_of(text).literal.fullmatch(text):
         return _spell_literal(text, pad + "  ")
     return _spell_quoted(text)
 
 
 def _is_plain(text: str) -> bool:
-    if not _PLAIN.fullmatch(text):
+    if not _shapes_of(text).plain.fullmatch(text):
         return False
     if " " in text:
         return ": " not in text and " #" not in text and " :" not in text
@@ -184,11 +213,11 @@ def _spell_literal(text: str, pad: str) -> str:
 
 
 def _spell_quoted(text: str) -> str:
-    if _ONE_LINE.fullmatch(text):
+    if _shapes_of(text).one_line.fullmatch(text):
         return "'" + text.replace("'", "''") + "'"
     if _NEVER_IN_TEXT.search(text):
         raise UnwritableError
-    return '"' + _ESCAPED.sub(_escape, text) + '"'
+    return '"' + _shapes_of(text).escaped.sub(_escape, text) + '"'
 
 
 def _escape(match: re.Match[str]) -> str:
