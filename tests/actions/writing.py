@@ -6,6 +6,7 @@ import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
+from ledger.actions.append import Draft
 from ledger.api import open_ledger
 
 _SPAWN = multiprocessing.get_context("spawn")
@@ -45,3 +46,14 @@ def write_at_once(
     for process in processes:
         process.join(30)
     return [event for acked, _ in found for event in acked], sum(retries for _, retries in found)
+
+
+def write_until_killed(root: str, session: str, acked: str) -> None:
+    """Write for ever; each id goes to the file `acked` once it is acknowledged."""
+    with open_ledger(root) as ledger, open(acked, "a", buffering=1) as told:  # noqa: PTH123 - line by line
+        me = ledger.session("writer", session)
+        number = 0
+        while True:
+            number += 1
+            for done in (me.set(f"k/{number % 3}", number), me.record([Draft("note.added", {"text": "x"})])):
+                told.write("".join(f"{event.id}\n" for event in done.events))

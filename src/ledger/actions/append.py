@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,17 +19,21 @@ from ledger.core.event import Event, Prev
 from ledger.core.events import find_kind, message_of
 from ledger.core.ids import EventId
 from ledger.core.state import Changes, Reader, State, conflicts_path, context_path
-from ledger.errors import BusyError, LedgerError, NotALedgerError
+from ledger.errors import BusyError, LedgerError, NotALedgerError, StorageError
 from ledger.storage.codec import object_id
 from ledger.storage.journal import JournalRecord
 from ledger.storage.layout import MAIN, session_ref
 from ledger.storage.locks import Lock
+from ledger.storage.loose import quarantine
 from ledger.storage.place import Place
+from ledger.storage.refs import left_locks
 from ledger.storage.store import Oid
 from ledger.storage.tree import TreeReader, encode
 
 MAX_ATTEMPTS = 64
 LOCK_SECONDS = 30.0
+LEFT_SECONDS = 0.9  # a writer waits 1 s for a ref's lock before it asks whether a killed one left it
+UNQUEUED_LEFT_SECONDS = 60.0
 BULK = 64  # from here on objects are collected and written at once
 
 
@@ -165,12 +169,32 @@ def _append(
 
 
 def _moved(place: Place, author: Author, line: _Line, ref: str, head: Oid | None) -> bool:
+    tip = _tip_of(line).oid
     try:
-        return place.store.move_ref(ref, _tip_of(line).oid, head)
+        try:
+            return place.store.move_ref(ref, tip, head)
+        except BusyError:
+            if not _set_left_lock_aside(place, ref):
+                raise
+            return place.store.move_ref(ref, tip, head)
     except LedgerError:
         # What is not acknowledged must not come back from the journal.
         _write_off(place, author, _own_tip(line))
         raise
+
+
+def _set_left_lock_aside(place: Place, ref: str) -> bool:
+    """Whether a killed writer's lock stood on the ref; it is moved to `quarantine/`.
+
+    Our own lock, of the session or of the queue, shows that no writer of the ledger is inside; git itself holds
+    a ref for less than a millisecond. Without the queue somebody may be, held up by the system for a while.
+    """
+    if place.layout is None:
+        return False
+    age = LEFT_SECONDS if place.uses_queue or ref != MAIN else UNQUEUED_LEFT_SECONDS
+    lock = place.layout.git_dir / f"{ref}.lock"
+    left = [path for path in left_locks(place.layout.git_dir, older_than=age) if path == lock]
+    return bool(quarantine(left, place.layout.quarantine))
 
 
 def _build(
@@ -270,11 +294,15 @@ def _write_off(place: Place, author: Author, superseded: Oid | None) -> None:
 def _settle(place: Place, author: Author, ref: str, tip: Oid) -> None:
     if ref != MAIN:
         return
-    own = place.store.ref(session_ref(author.session))
-    if own is not None and place.store.is_ancestor(own, tip):
-        place.store.move_ref(session_ref(author.session), None, own)
-    if place.heads is not None:
-        place.heads.remember(ref, tip)
+    # The event is acknowledged by now. A branch that stays is merged again at no cost, and a head that is not
+    # remembered leaves the one before it to be compared with: neither may turn the answer into an error.
+    with suppress(BusyError, StorageError):
+        own = place.store.ref(session_ref(author.session))
+        if own is not None and place.store.is_ancestor(own, tip):
+            place.store.move_ref(session_ref(author.session), None, own)
+    with suppress(BusyError, StorageError):
+        if place.heads is not None:
+            place.heads.remember(ref, tip)
 
 
 @contextmanager
