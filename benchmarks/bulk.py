@@ -6,10 +6,8 @@ of transcript a second. That git wrote the same commits is checked by the id of 
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import _measure
@@ -139,12 +137,10 @@ def _rates(series: _measure.Series, what: str, per: float) -> None:
 
 def main() -> None:
     _measure.machine()
-    measures: list[Callable[[str, Path], None]] = [against_fast_import, of_transcripts]
     for on, place in _measure.disks():
-        for measure in measures:
-            measure(on, place)
+        against_fast_import(on, place)
+    of_transcripts(*next(_measure.disks()))
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        main()
+    main()

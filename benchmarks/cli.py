@@ -1,6 +1,7 @@
 """What a command costs as a whole process, with 10^3 and 10^5 events behind it: against Python alone, and git.
 
-Each command runs as a user runs it: the installed script, its own process, its answer thrown away.
+Each command runs as a user runs it: the installed script, its own process, its answer thrown away; compiled
+modules are kept, as an installation keeps them, even where PYTHONDONTWRITEBYTECODE says otherwise.
 """
 
 from __future__ import annotations
@@ -30,10 +31,16 @@ def prepared(folder: Path, size: int) -> Path:
     return folder / str(size)
 
 
-def run(*command: str) -> None:
-    subprocess.run(
-        command, env=_measure.git_environment(), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+class Shell:
+    """Runs commands one by one, in an environment of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._environment = _measure.git_environment() | {"PYTHONPYCACHEPREFIX": str(folder / "compiled")}
+        self._environment.pop("PYTHONDONTWRITEBYTECODE", None)
+
+    def work(self, *command: str) -> _measure.Work:
+        quiet = subprocess.DEVNULL
+        return lambda: subprocess.run(command, env=self._environment, check=True, stdout=quiet, stderr=quiet)
 
 
 def commands(folder: Path) -> dict[str, tuple[str, ...]]:
@@ -53,15 +60,15 @@ def commands(folder: Path) -> dict[str, tuple[str, ...]]:
 def main() -> None:
     _measure.machine()
     with _measure.folder() as folder:
+        shell = Shell(folder)
         alone = {
-            "python -c pass": lambda: run(sys.executable, "-c", "pass"),
-            "python -c 'import pygit2'": lambda: run(sys.executable, "-c", "import pygit2"),
-            "python -c 'import typer'": lambda: run(sys.executable, "-c", "import typer"),
-            "ledger --version": lambda: run(LEDGER, "--version"),
+            "python -c pass": shell.work(sys.executable, "-c", "pass"),
+            "python -c 'import pygit2'": shell.work(sys.executable, "-c", "import pygit2"),
+            "python -c 'import typer'": shell.work(sys.executable, "-c", "import typer"),
+            "ledger --version": shell.work(LEDGER, "--version"),
         }
         for size in SIZES:
-            place = prepared(folder, size)
-            theirs = {name: lambda command=command: run(*command) for name, command in commands(place).items()}
+            theirs = {name: shell.work(*command) for name, command in commands(prepared(folder, size)).items()}
             _measure.table(f"whole processes, {size:,} events", _measure.race(alone | theirs, ROUNDS))
 
 

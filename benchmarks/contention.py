@@ -20,7 +20,7 @@ from ledger.api import create_ledger, open_ledger
 from ledger.storage.layout import MAIN
 
 WRITERS = (1, 4, 8, 32)
-WRITES = _measure.scaled(96)  # a round, among all writers
+WRITES = _measure.scaled(160)  # a round, among all writers
 KEY = "bench/one"
 
 
