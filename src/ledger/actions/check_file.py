@@ -30,8 +30,8 @@ def schema_name(name: str) -> str:
     newest = next((n for n in reversed(known) if n.rpartition(".v")[0] == name), name)
     if newest in known:
         return newest
-    near = difflib.get_close_matches(name, {*known, *(n.rpartition(".v")[0] or n for n in known)}, n=3)
-    hint = f"did you mean {' or '.join(sorted(near))}?" if near else "`ledger schema` lists them"
+    near = difflib.get_close_matches(name, sorted({n.rpartition(".v")[0] or n for n in known}), n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`ledger schema` lists them"
     raise UsageError(f"no schema is named {name!r}", hint=hint)
 
 

@@ -1,0 +1,205 @@
+"""The command as a process of its own: exit codes, streams, locale, pipes, and how little it imports."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Process = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+@pytest.fixture
+def ledger(process: Process) -> Process:
+    assert process("init", "-q").returncode == 0
+    return process
+
+
+def test_data_goes_to_standard_output_and_words_to_standard_error(ledger: Process) -> None:
+    written = ledger("set", "a", "x")
+    assert (written.returncode, written.stdout) == (0, b"")
+    assert written.stderr.endswith(b"context.set a: x\n")
+    assert ledger("get", "a").stdout == b"x\n"
+    assert ledger("get", "b").returncode == 1
+    assert ledger("nope").returncode == 2
+    assert ledger("get", "a", "--ledger", "/nowhere").returncode == 3
+    assert ledger("set", "A", "x").returncode == 4
+
+
+def test_the_environment_names_the_ledger_and_an_option_beats_it(ledger: Process, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    assert ledger("init", LEDGER_DIR=str(other)).stdout == f"{other}\n".encode()
+    ledger("set", "a", "there", LEDGER_DIR=str(other))
+    ledger("set", "a", "here")
+    assert ledger("get", "a", LEDGER_DIR=str(other)).stdout == b"there\n"
+    assert ledger("get", "a", "--ledger", ".ledger", LEDGER_DIR=str(other)).stdout == b"here\n"
+    assert ledger("get", "a", LEDGER_SESSION="nobody").returncode == 1
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX", "en_US.ISO-8859-1"])
+def test_text_is_utf_8_whatever_the_locale(ledger: Process, locale: str) -> None:
+    ledger("set", "a", "日本 é", LC_ALL=locale)
+    assert ledger("get", "a", LC_ALL=locale).stdout == "日本 é\n".encode()
+    assert json.loads(ledger("get", "a", "--json", LC_ALL=locale).stdout)["value"] == "日本 é"
+
+
+def test_an_argument_that_is_no_utf_8_is_refused(ledger: Process) -> None:
+    result = ledger("set", "a", b"caf\xe9")
+    assert result.returncode == 4
+    assert b"value: byte 0xE9 at character 4 is not UTF-8" in result.stderr
+
+
+def test_a_reader_that_stops_reading_is_no_error(ledger: Process) -> None:
+    lines = "".join(f'{{"type": "note.added", "data": {{"text": "{"x" * 60} {n}"}}}}\n' for n in range(2000))
+    ledger("record", "--jsonl", stdin=lines.encode())
+    shell = f"{sys.executable} -m ledger log | head -n 1; echo ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", shell], capture_output=True, timeout=60, check=False)
+    assert result.stdout.decode().splitlines()[1:] == ["0"]
+    assert result.stderr == b""
+
+
+def test_a_gigabyte_on_standard_input_is_refused_after_the_limit(ledger: Process) -> None:
+    """It is refused in a process that may hold 400 MB in all, and while the writer still has most of it."""
+    command = [sys.executable, "-m", "ledger", "set", "a", "--file", "-"]
+    with Path("/dev/zero").open("rb") as endless:
+        result = subprocess.run(
+            command,
+            stdin=endless,
+            capture_output=True,
+            timeout=60,
+            check=False,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20)),
+        )
+    assert result.returncode == 4
+    assert b"standard input: holds more than 1,048,576 bytes" in result.stderr
+
+
+def test_a_full_disk_is_told_as_such(ledger: Process) -> None:
+    ledger("set", "a", "x" * 60_000)
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "ledger", "get", "a"]
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert result.returncode == 7
+    assert result.stderr.startswith(b"error: No space left on device\n")
+
+
+def on_a_terminal(command: list[str], **environment: str) -> str:
+    """What a command writes to a terminal of 60 columns."""
+    main, other = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "ledger", *command],
+        stdin=other,
+        stdout=other,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"COLUMNS": "60", "TERM": "xterm"} | environment,
+    )
+    os.close(other)
+    written = b""
+    try:
+        while piece := os.read(main, 4096):
+            written += piece
+    except OSError:
+        pass  # Linux's way to say that the other side has closed
+    finally:
+        child.wait(timeout=60)
+        os.close(main)
+    return written.decode().replace("\r\n", "\n")
+
+
+def test_a_terminal_gets_colour_unless_asked_not_to(ledger: Process) -> None:
+    ledger("set", "a", "x")
+    assert "\x1b[33m" in on_a_terminal(["log"])
+    for plain in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert "\x1b[" not in on_a_terminal(["log"], **plain)
+    assert b"\x1b[" not in ledger("log").stdout
+
+
+def test_no_line_is_wider_than_the_terminal(ledger: Process) -> None:
+    ledger("set", "auth/decision", "Use the OAuth device flow, with 日本 " + "and more " * 20)
+    for command in ("log", "keys"):
+        lines = on_a_terminal([command], NO_COLOR="1").splitlines()
+        assert lines
+        assert max(map(len, lines)) <= 60
+
+
+def test_what_somebody_else_wrote_cannot_steer_the_terminal(ledger: Process) -> None:
+    event = {"type": "context.set", "data": {"key": "a", "value": "x\u202ey\u2028z"}}
+    ledger("record", stdin=json.dumps(event).encode())
+    assert on_a_terminal(["get", "a"]) == "x\\u202ey\\u2028z\n"
+
+
+def test_a_fault_of_our_own_is_a_report_without_traceback(ledger: Process) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", FAULTY, "get", "a"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.returncode == 1
+    assert "error: this is a fault of ledger itself: ZeroDivisionError: " in result.stderr
+    assert "Python 3." in result.stderr
+    assert "Traceback" not in result.stderr
+    debugged = subprocess.run(
+        [sys.executable, "-c", FAULTY, "get", "a"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=os.environ | {"LEDGER_DEBUG": "1"},
+    )
+    assert "Traceback (most recent call last)" in debugged.stderr
+
+
+# The clock is part of what `main` is given, and this one is broken.
+FAULTY = """\
+import sys
+from dataclasses import replace
+from ledger.cli.main import main
+from ledger.testing import fixed
+sys.exit(main(["keys"], replace(fixed(), now=lambda: 1 // 0)) if main(["set", "a", "x"], fixed()) == 0 else 99)
+"""
+
+
+def test_an_interrupt_ends_with_130(ledger: Process) -> None:
+    interrupting = "import os, signal, sys; from ledger.cli.main import main; from ledger.testing import fixed; "
+    interrupting += "from dataclasses import replace; "
+    interrupting += "stop = lambda: os.kill(os.getpid(), signal.SIGINT) or 0; "
+    interrupting += "sys.exit(main(['note', 'x'], replace(fixed(), now=stop)))"
+    result = subprocess.run([sys.executable, "-c", interrupting], capture_output=True, timeout=60, check=False)
+    assert (result.returncode, result.stdout) == (130, b"")
+    assert b"Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("command", [["get", "a"], ["log", "-n", "20"], ["keys"]])
+def test_reading_imports_no_more_than_it_needs(ledger: Process, command: list[str]) -> None:
+    ledger("set", "a", "x")
+    heavy = ("pydantic", "rich", "yaml", "jsonschema", "jsonschema_rs", "pygit2", "duckdb", "ledger.core.redaction")
+    result = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "ledger", *command],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    imported = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines() if "|" in line}
+    assert "ledger.cli.app" in imported
+    assert imported.intersection(heavy) == set()
+
+
+def test_help_lists_every_command_and_imports_none(ledger: Process) -> None:
+    from ledger.cli.app import COMMANDS
+
+    result = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "ledger", "--help"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert [name for name in COMMANDS if f"\n  {name} " not in result.stdout] == []
+    assert "ledger.cli.get" not in result.stderr
+    assert ledger("--version").stdout.startswith(b"ledger ")
