@@ -30,9 +30,10 @@ def find_commit(place: Place, rev: str) -> Oid:
     moment = _moment(text, place.now())
     if moment is not None:
         return _at_time(place, rev, moment)
-    if not is_prefix(text) or len(text) < 4:
+    if len(text) < 4 or not (is_prefix(text) or _HEX.fullmatch(text)):
         raise UsageError(f"{rev!r} is not a REV", hint=f"a REV is {_FORMS}")
-    found = _by_event(place, text) | _by_commit(place, text) | _by_session(place, text)
+    # Sessions last, and only where nothing else fits: to find one that has ended takes a walk through all history.
+    found = _by_event(place, text) | _by_commit(place, text) or _by_session(place, text)
     if not found:
         raise NotFoundError(f"{rev!r} names nothing in this ledger", hint=f"a REV is {_FORMS}")
     if len(set(found.values())) > 1:
@@ -94,10 +95,17 @@ def _at_time(place: Place, rev: str, moment: int) -> Oid:
     raise NotFoundError(f"this ledger is younger than {rev!r}", hint="`ledger log` shows its events, the newest first")
 
 
+def _before(now: int, count: int, unit: str) -> int | None:
+    try:
+        return now - timedelta(**{unit: count}) // timedelta(microseconds=1)
+    except OverflowError:
+        return None
+
+
 def _moment(text: str, now: int) -> int | None:
     ago = _AGO.fullmatch(text)
     if ago:
-        return now - int(timedelta(**{_UNITS[ago[2]]: int(ago[1])}) / timedelta(microseconds=1))
+        return _before(now, int(ago[1]), _UNITS[ago[2]])
     try:
         moment = datetime.fromisoformat(text.upper())
     except ValueError:

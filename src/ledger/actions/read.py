@@ -42,16 +42,9 @@ def read_key(place: Place, key: str, at: str | None = None, session: str | None 
 
 
 def list_keys(place: Place, prefix: str = "", at: str | None = None, session: str | None = None) -> Iterator[Found]:
-    """Everything that stands at keys equal to `prefix` or below it, sorted by key; the session's own beside the shared."""
-    for reader, owner in reversed(list(_readers(place, at, session))):
-        folder = "context/" if owner is None else f"{session_folder(owner)}context/"
-        for path, document in reader.under(folder):
-            key = path[len(folder) : -len(".yaml")]
-            entry = entry_of(document)
-            if entry is None or entry.deleted or is_expired(entry, place.now()) or not _is_below(key, prefix):
-                continue
-            losers = (reader.get(conflicts_path(key, owner)) or {}).get("losers", ())
-            yield Found(key, entry, tuple(losers), "shared" if owner is None else "session")
+    """Everything that stands at keys equal to `prefix` or below it, sorted by key, the session's own included."""
+    # A folder's order is not that of keys: "a-b.yaml" comes before "a.yaml".
+    return iter(sorted(_standing(place, prefix, at, session), key=lambda found: (found.key, found.scope)))
 
 
 def list_conflicts(place: Place, at: str | None = None) -> Iterator[Found]:
@@ -81,6 +74,18 @@ def _readers(place: Place, at: str | None, session: str | None) -> Iterator[tupl
         own = place.store.ref(session_ref(session)) if at is None else None
         yield (main if own is None else TreeReader(place.store, place.store.commit(own).tree)), session
     yield main, None
+
+
+def _standing(place: Place, prefix: str, at: str | None, session: str | None) -> Iterator[Found]:
+    for reader, owner in _readers(place, at, session):
+        folder = "context/" if owner is None else f"{session_folder(owner)}context/"
+        for path, document in reader.under(folder):
+            key = path[len(folder) : -len(".yaml")]
+            entry = entry_of(document)
+            if entry is None or entry.deleted or is_expired(entry, place.now()) or not _is_below(key, prefix):
+                continue
+            losers = (reader.get(conflicts_path(key, owner)) or {}).get("losers", ())
+            yield Found(key, entry, tuple(losers), "shared" if owner is None else "session")
 
 
 def _is_below(key: str, prefix: str) -> bool:
