@@ -48,10 +48,16 @@ class Outcome(NamedTuple):
 class Policy(Protocol):
     """How writes to a key combine; a module of this package or a user's own, by entry point.
 
-    Laws, held by the published law tests: (1) `apply(cell, diff(cell, new)).cell.value == new` for a
-    writer who saw all; (2) `apply` is total and deterministic; (3) it depends on nothing but its
-    arguments; and for a policy that combines, (4) concurrent writes leave the same value in either order
-    unless one is reported lost, and (5) what is not reported lost is kept.
+    Laws, held by `ledger.testing.check_policy`, where a list counts as the same in another order:
+
+    1. What is written where nothing stands is there: `apply(EMPTY, diff(EMPTY, new))` holds `new`.
+    2. A writer who saw all gets what he wrote, or leaves what stood there (as `max` may), or `diff`
+       refuses with InvalidError (as `log` may); nothing is lost by it.
+    3. `apply` and `problems` are total, and a cell can always be written as canonical text.
+    4. They depend on nothing but their arguments, and change none of them.
+    5. Of a policy that combines, concurrent writes leave the same value in either order, unless each
+       order reports one as lost.
+    6. Of a policy that combines, what concurrent writes add to a list or a mapping is kept, or reported.
     """
 
     name: str
