@@ -140,7 +140,7 @@ def test_a_fault_of_our_own_is_a_report_without_traceback(ledger: Process) -> No
         [sys.executable, "-c", FAULTY, "get", "a"], capture_output=True, text=True, timeout=60, check=False
     )
     assert result.returncode == 1
-    assert "error: this is a fault of ledger itself: ZeroDivisionError: " in result.stderr
+    assert "error: this is a fault of ledger itself: ZeroDivisionError\n" in result.stderr
     assert "Python 3." in result.stderr
     assert "Traceback" not in result.stderr
     debugged = subprocess.run(

@@ -77,13 +77,13 @@ def _of_system(error: OSError) -> LedgerError:
 
 
 def _report(error: Exception) -> list[str]:
-    """A few lines to paste into a report; no arguments and no values, for they may hold secrets."""
+    """A few lines to paste into a report; neither arguments nor the error's own text, for they may hold secrets."""
     return [
-        f"error: this is a fault of ledger itself: {type(error).__name__}: {_visible(str(error))[:200]}",
+        f"error: this is a fault of ledger itself: {type(error).__name__}",
         f"  at {_where(error)}",
         f"  ledger {ledger.__version__}, Python {platform.python_version()}, {platform.platform()}",
         "  hint: nothing that was acknowledged is lost. Please report these lines; "
-        "LEDGER_DEBUG=1 shows more (look for secrets in it before you pass it on)",
+        "LEDGER_DEBUG=1 shows more (look it through for secrets before you pass it on)",
     ]
 
 

@@ -83,4 +83,5 @@ def _say(call: Call, imported: Imported) -> None:
     for one in imported.rejected:
         call.out.words(f"not understood: {visible(one.file)}:{one.line}: {one.reason} (the line itself is kept)")
     for file, reason in imported.passed_over.items():
-        call.out.words(f"passed over: {visible(file)}: {reason}")
+        why = ": ".join(line.strip(" :") for line in reason.splitlines())
+        call.out.words(f"passed over: {visible(file)}: {why}")

@@ -20,7 +20,9 @@ Number = Annotated[int | None, typer.Option("-n", "--number", help="At most this
 At = Annotated[str | None, typer.Option("--at", help="From REV backwards.", metavar="REV")]
 Type = Annotated[
     list[str] | None,
-    typer.Option("--type", help="Only events of this type, or of its family (context.); may be repeated."),
+    typer.Option(
+        "--type", help="Only events of this type, or of its family (context.); may be repeated.", metavar="TYPE"
+    ),
 ]
 Mine = Annotated[bool, typer.Option("--mine", help="Only the events of the session that --session names, or yours.")]
 

@@ -13,7 +13,10 @@ from ledger.cli.write import told
 from ledger.errors import NotFoundError, UsageError
 
 Value = Annotated[str | None, typer.Argument(help="A value of your own, as a text exactly.", metavar="[VALUE]")]
-Take = Annotated[str | None, typer.Option("--take", help="The event whose value it shall be, by its first characters.")]
+Take = Annotated[
+    str | None,
+    typer.Option("--take", help="The event whose value it shall be, by its first characters.", metavar="EVENT"),
+]
 
 
 def command(

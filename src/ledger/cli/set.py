@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from ledger.actions.append import Writer
     from ledger.actions.session import Session
 
-Value = Annotated[str | None, typer.Argument(help="The value, as a text exactly.", metavar="VALUE", show_default=False)]
-Ttl = Annotated[int | None, typer.Option(help="Seconds after which readers no longer count it.", min=1)]
+Value = Annotated[
+    str | None, typer.Argument(help="The value, as a text exactly.", metavar="[VALUE]", show_default=False)
+]
+Ttl = Annotated[
+    int | None, typer.Option(help="Seconds after which readers no longer count it.", min=1, metavar="SECONDS")
+]
 
 
 def command(
