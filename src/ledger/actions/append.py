@@ -223,7 +223,7 @@ def _base(place: Place, author: Author, ref: str, head: Oid | None) -> _Line:
     own = store.ref(session_ref(author.session)) if ref == MAIN else None
     if own is not None:
         tip, raw = join(place, author, tip, tip_at(store, own))
-    line = _Line(tip, TreeReader(store, tip.tree))
+    line = _Line(tip, place.reader(tip.tree))
     if raw is not None:
         line.raw.append(raw)
     return line
@@ -244,7 +244,13 @@ def _extend(place: Place, author: Author, line: _Line, draft: Draft) -> None:
     line.commits.append(oid)
     line.raw.append(raw)
     if changes:
-        line.reader = TreeReader(place.store, tree)
+        line.reader = _reader_after(place, line.reader, changes, tree)
+
+
+def _reader_after(place: Place, before: Reader, changes: Changes, tree: Oid) -> Reader:
+    reader = before.after(changes, tree) if isinstance(before, TreeReader) else TreeReader(place.store, tree)
+    place.keep(reader)
+    return reader
 
 
 def _tree(place: Place, line: _Line, changes: Changes) -> Oid:

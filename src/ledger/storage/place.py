@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from ledger.storage.heads import Heads
 from ledger.storage.journal import Journal
 from ledger.storage.layout import Layout
-from ledger.storage.store import EventStore
+from ledger.storage.store import EventStore, Oid
+from ledger.storage.tree import TreeReader
 
 if TYPE_CHECKING:
     from ledger.core.redaction import Redactor
@@ -36,6 +37,7 @@ class Place:
     uses_queue: bool = True
     accepts_clock: bool = False
     journals: dict[str, Journal] = field(default_factory=dict)
+    _reader: TreeReader | None = None
 
     @property
     def redactor(self) -> Redactor:
@@ -52,6 +54,16 @@ class Place:
         if session not in self.journals:
             self.journals[session] = Journal(self.layout.journal_of(session), self.durability)
         return self.journals[session]
+
+    def reader(self, tree: Oid) -> TreeReader:
+        """The state of a tree; that of the last one written is still known."""
+        if self._reader is None or self._reader.tree != tree:
+            self._reader = TreeReader(self.store, tree)
+        return self._reader
+
+    def keep(self, reader: TreeReader) -> None:
+        """Remember a state that the next write will most likely start from."""
+        self._reader = reader
 
     def close(self) -> None:
         """Give back what is held open; acknowledged events are safe without it."""

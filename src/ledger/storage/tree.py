@@ -8,6 +8,8 @@ from ledger.core import canonical
 from ledger.core.state import Changes, Document
 from ledger.storage.store import EventStore, Oid
 
+_REMEMBERED = 1_024  # documents carried on from state to state
+
 
 class TreeReader:
     """The state that a commit's tree holds, read on demand and remembered."""
@@ -24,6 +26,15 @@ class TreeReader:
             stored = self._store.read_file(self.tree, path)
             self._read[path] = None if stored is None else canonical.loads(stored)
         return self._read[path]
+
+    def after(self, changes: Changes, tree: Oid) -> TreeReader:
+        """The state after changes that gave `tree`; what was read and did not change is not read again."""
+        later = TreeReader(self._store, tree)
+        if len(self._read) < _REMEMBERED:
+            folders = tuple(path for path in changes if path.endswith("/"))
+            later._read = {path: d for path, d in self._read.items() if not (folders and path.startswith(folders))}
+            later._read |= {path: d for path, d in changes.items() if path not in folders}
+        return later
 
     def under(self, folder: str) -> Iterator[tuple[str, Document]]:
         """Every document under `folder`, sorted by path."""
