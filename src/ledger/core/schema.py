@@ -214,9 +214,15 @@ def _explainer() -> Any:
         for name in missing:
             yield ValidationError("is missing", path=[name])
 
-    return validators.extend(  # type: ignore[no-untyped-call]  # jsonschema does not type it
-        Draft202012Validator, {"pattern": pattern, "required": required}
-    )
+    def additional(judge: Any, wanted: Any, instance: Any, rules: Schema) -> Iterator[ValidationError]:
+        if wanted is not False or "patternProperties" in rules or not isinstance(instance, dict):
+            yield from Draft202012Validator.VALIDATORS["additionalProperties"](judge, wanted, instance, rules) or ()
+            return
+        for name in [name for name in instance if name not in rules.get("properties", {})]:
+            yield ValidationError("is not a field here", path=[name])
+
+    changed = {"pattern": pattern, "required": required, "additionalProperties": additional}
+    return validators.extend(Draft202012Validator, changed)  # type: ignore[no-untyped-call]  # it has no types
 
 
 @functools.lru_cache(maxsize=256)
@@ -227,17 +233,18 @@ def _pattern(wanted: str) -> jsonschema_rs.Validator:
 
 
 def _words(error: Any) -> str:
-    if error.validator in ("oneOf", "anyOf") and all(
-        isinstance(branch, dict) and branch.keys() == {"required"} for branch in error.validator_value
-    ):
-        wanted = [" with ".join(branch["required"]) for branch in error.validator_value]
-        return f"needs {'exactly' if error.validator == 'oneOf' else 'at least'} one of: {', '.join(wanted)}"
+    rule, wanted = error.validator, error.validator_value
+    if rule in ("oneOf", "anyOf") and all(isinstance(w, dict) and w.keys() == {"required"} for w in wanted):
+        fields = ", ".join(" with ".join(branch["required"]) for branch in wanted)
+        return f"needs {'exactly' if rule == 'oneOf' else 'at least'} one of: {fields}"
+    shown = json.dumps(error.instance, ensure_ascii=False)
+    shown = shown if len(shown) <= 80 else f"{shown[:80]}…"
     description = error.schema.get("description") if isinstance(error.schema, dict) else None
-    text = error.message
-    if len(text) > 240:
-        text = f"{json.dumps(error.instance, ensure_ascii=False)[:80]}… breaks the rule {error.validator!r}"
-    is_named = description and error.validator in ("pattern", "enum", "const", "not", "anyOf", "oneOf")
-    return f"{text} ({description})" if is_named else text
+    if description and rule in ("pattern", "anyOf", "oneOf", "const"):
+        return f"{shown} is not {description}"
+    if rule == "enum":
+        return f"{shown} is none of: {', '.join(map(str, wanted))}"
+    return error.message if len(error.message) <= 240 else f"{shown} breaks the rule {rule!r}: {str(wanted)[:80]}"
 
 
 def _folder() -> Traversable:
