@@ -213,7 +213,8 @@ def test_a_clock_that_jumped_by_years_is_not_believed_unless_confirmed(
         ),
         (
             ["schema", "context.sett"],
-            "error: no schema is named 'context.sett'\n  hint: did you mean context.set or context.read or context.deleted?\n",
+            "error: no schema is named 'context.sett'\n"
+            "  hint: did you mean context.set or context.read or context.deleted?\n",
         ),
         (
             ["show", "what?"],
