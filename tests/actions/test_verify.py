@@ -313,10 +313,33 @@ def test_a_ledger_of_a_newer_fold_is_reported_as_newer_and_not_as_damaged(ledger
 
 def test_every_kind_of_problem_is_documented() -> None:
     page = (ROOT / "docs" / "reference" / "problems.md").read_text(encoding="utf-8")
-    sources = [ROOT / "src/ledger/actions" / f"{name}.py" for name in ("examine", "verify", "objects")]
+    sources = [ROOT / "src/ledger/actions" / f"{name}.py" for name in ("examine", "verify", "objects", "sweep")]
     used = {kind for path in sources for kind in re.findall(r'Problem\(\s*"([a-z-]+)"', path.read_text())}
     used |= {"missing-object", "damaged-object"}
     assert set(re.findall(r"^\| `([a-z-]+)`", page, re.MULTILINE)) == used
+
+
+def test_many_commits_are_shared_among_processes_and_give_the_same_report(root: Path) -> None:
+    """The problems of a long history come in its order, each from the process that met it."""
+    with open_ledger(root, durability="none") as ledger:
+        me = ledger.session("agent", "1")
+        me.start()
+        me.record([NOTE] * 4_200)
+        me.publish()
+        told: list[tuple[int, int]] = []
+        sound = verify(ledger.place, full=True, progress=lambda done, total: told.append((done, total)))
+    git = Git(root / "ledger.git")
+    line = git.main()
+    assert (sound.problems, sound.commits, sound.events) == ((), len(line), len(line))
+    assert told[-1] == (len(line), len(line))
+    for back in (3, 30):
+        tampered(git, git.main()[-back], b"text: seen", b"text: s33n")
+    report = checked(git)
+    assert [problem.kind for problem in report.problems if problem.kind != "history-rewritten"] == [
+        "subject",
+        "subject",
+    ]
+    assert report.checked == len(line)
 
 
 def test_a_problem_is_a_plain_record() -> None:

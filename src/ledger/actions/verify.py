@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from ledger.actions.examine import Examiner, Problem
+from ledger.actions.examine import Problem
 from ledger.actions.find import find_commit
 from ledger.actions.join import epoch_state, events_of
-from ledger.actions.law import Law, ObjectStore
-from ledger.actions.lineage import Lineage
+from ledger.actions.law import ObjectStore
+from ledger.actions.lineage import Lineage, sound_commit
 from ledger.actions.objects import object_problems
-from ledger.core.event import Event
+from ledger.actions.sweep import Progress, damage, sweep
 from ledger.core.fold import fold, version_of
 from ledger.core.state import State, is_same
-from ledger.errors import DamageError, LedgerError, NotFoundError
+from ledger.errors import DamageError, NotFoundError
 from ledger.storage.codec import is_oid
 from ledger.storage.files import write_file
 from ledger.storage.layout import MAIN, is_ref_name
@@ -28,8 +28,6 @@ from ledger.storage.tree import TreeReader
 
 # Up to here a full run also folds all events of each tip at once, without a merge: about 0.1 ms an event.
 NAIVE_UP_TO = 20_000
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,26 +109,11 @@ def _ordered(lineage: Lineage, heads: Sequence[Oid], known: _Known) -> tuple[_Kn
 def _commit_problems(
     lineage: Lineage, order: Sequence[bytes], ids: _Ids, progress: Progress | None
 ) -> Iterator[Problem]:
-    examiner = Examiner(Law(lineage.store))
-    for oid, error in lineage.damaged.items():
-        yield _damage(oid, error)
-    for number, digest in enumerate(order):
-        oid = digest.hex()
-        try:
-            raw = lineage.raw(digest)
-        except (DamageError, NotFoundError) as error:
-            yield _damage(oid, error)
-            continue
-        found = examiner.examine(oid, raw)
-        yield from found.problems
-        yield from ids.add(number, found.event) if found.event is not None else ()
-        if progress is not None and number % 1000 == 0:
-            progress(number, len(order))
-
-
-def _damage(oid: Oid, error: LedgerError) -> Problem:
-    kind = "missing-object" if isinstance(error, NotFoundError) else "damaged-object"
-    return Problem(kind, oid, None, error.message)
+    yield from (damage(oid, error) for oid, error in lineage.damaged.items())
+    for swept in sweep(lineage, order, progress):
+        yield from swept.problems
+        for digest in swept.ids:
+            yield from ids.add(digest)
 
 
 class _Ids:
@@ -139,19 +122,24 @@ class _Ids:
     def __init__(self, order: Sequence[bytes], lineage: Lineage) -> None:
         self._order, self._lineage = order, lineage
         self._met: dict[bytes, int] = {}
+        self._next = 0
 
     def __len__(self) -> int:
         return len(self._met)
 
-    def add(self, number: int, event: Event) -> Iterator[Problem]:
-        """Note an event; the same one may be carried twice, but one id never has two bodies."""
-        first = self._met.setdefault(bytes.fromhex(event.id.replace("-", "")), number)
-        if first == number:
-            return
-        other = self._lineage.raw(self._order[first]).partition(b"\n\n")[2]
-        if other.partition(b"\n\n")[2] != event.body().encode():
+    def add(self, digest: bytes | None) -> Iterator[Problem]:
+        """Note the next commit's event; one may be carried twice, but one id never has two bodies."""
+        number, self._next = self._next, self._next + 1
+        first = number if digest is None else self._met.setdefault(digest, number)
+        if first != number and self._body(first) != self._body(number):
             earlier, oid = self._order[first].hex(), self._order[number].hex()
-            yield Problem("id-reused", oid, None, f"event {event.id} has another body in commit {earlier}")
+            yield Problem(
+                "id-reused", oid, None, f"commit {earlier} carries an event with the same id and another body"
+            )
+
+    def _body(self, number: int) -> bytes:
+        raw = sound_commit(self._lineage.store, self._order[number].hex())
+        return raw.partition(b"\n\n")[2].partition(b"\n\n")[2]
 
 
 def _ref_problems(place: Place) -> Iterator[Problem]:
