@@ -202,6 +202,42 @@ def test_an_event_that_stands_on_ground_that_nobody_kept_is_carried_by_another_c
     assert {problem.kind for problem in problems} <= {"history-rewritten"}
 
 
+@pytest.mark.parametrize("packed", [False, True], ids=["gone", "turned-back"])
+def test_a_lost_main_is_noticed_at_once(root: Path, packed: bool) -> None:
+    """No restart is needed to see it; an older value among the packed refs does not pass for the ref."""
+    with open_ledger(root) as ledger:
+        me = ledger.session("agent", "1")
+        me.set("k", 1)
+        if packed:
+            Git(root / "ledger.git")("pack-refs", "--all")
+        tip = me.set("k", 2).commits[0]
+    (root / "ledger.git" / MAIN).unlink()
+    with open_ledger(root) as ledger:
+        assert ledger.place.store.ref(MAIN) == tip
+        assert ledger.restored is not None
+        assert ledger.restored.refs == [MAIN]
+
+
+def test_a_lost_private_branch_is_noticed_at_once(root: Path) -> None:
+    with open_ledger(root) as ledger:
+        me = ledger.session("agent", "1")
+        me.start()
+        tip = me.record([NOTE]).commits[0]
+    (root / "ledger.git" / session_ref(me.id)).unlink()
+    with open_ledger(root) as ledger:
+        assert ledger.place.store.ref(session_ref(me.id)) == tip
+
+
+def test_main_is_back_from_the_remembered_head_where_the_journals_were_cut(root: Path) -> None:
+    with open_ledger(root) as ledger:
+        tip = ledger.session("agent", "1").set("k", 1).commits[0]
+    gc(Layout(root))
+    for path in (root / "ledger.git" / MAIN, root / "ledger.git" / "packed-refs"):
+        path.unlink(missing_ok=True)
+    with open_ledger(root) as ledger:
+        assert ledger.place.store.ref(MAIN) == tip
+
+
 def test_a_sound_ledger_is_not_restored_and_asking_does_not_write(root: Path) -> None:
     write_history(root, random.Random(2), 10)
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}

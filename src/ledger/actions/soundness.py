@@ -10,8 +10,10 @@ from ledger.errors import DamageError, NotFoundError
 from ledger.storage import journal, opening, restore
 from ledger.storage.files import FOLDER_MODE
 from ledger.storage.git import GitStore
+from ledger.storage.heads import Heads
 from ledger.storage.journal import JournalRecord
-from ledger.storage.layout import Layout
+from ledger.storage.layout import MAIN, Layout
+from ledger.storage.locks import Lock
 from ledger.storage.loose import quarantine
 from ledger.storage.refs import bad_refs
 
@@ -29,7 +31,7 @@ def needs_restoring(layout: Layout) -> bool:
     """Whether an unclean stop may have taken something; cheap enough to ask at every opening.
 
     After a restart of the machine the answer is yes, once. Else the refs are looked at, and the
-    newest commits of the journals with the files that they changed.
+    newest commits of the journals, with the files that they changed and the refs that they moved.
     """
     if restore.has_rebooted(layout):
         return True
@@ -37,7 +39,7 @@ def needs_restoring(layout: Layout) -> bool:
         return True
     store = GitStore(layout.git_dir)
     try:
-        return not all(_is_whole(store, record) for record in _newest(layout))
+        return _is_main_gone(layout, store) or not all(_is_kept(layout, store, path) for path in _newest(layout))
     except (DamageError, NotFoundError):
         return True
     finally:
@@ -71,11 +73,30 @@ def _is_entrance(path: Path) -> bool:
     return (_HEAD if path.name == "HEAD" else _CONFIG).fullmatch(data) is not None
 
 
-def _newest(layout: Layout) -> list[JournalRecord]:
-    """The last records of the journals that were written last."""
-    paths = sorted(layout.journal.glob("*.journal"), key=lambda path: path.stat().st_mtime_ns)
-    tails = (journal.read_tail(path, _TAIL_BYTES) for path in paths[-_JOURNALS:])
-    return [record for tail in tails for record in restore.counting(tail)[-_RECORDS:]]
+def _newest(layout: Layout) -> list[Path]:
+    """The journals that were written last."""
+    return sorted(layout.journal.glob("*.journal"), key=lambda path: path.stat().st_mtime_ns)[-_JOURNALS:]
+
+
+def _is_main_gone(layout: Layout, store: GitStore) -> bool:
+    return store.ref(MAIN) is None and Heads(layout.heads).last(MAIN) is not None
+
+
+def _is_kept(layout: Layout, store: GitStore, path: Path) -> bool:
+    """Whether the last commits of a journal are there, and its refs where they were moved last."""
+    records = restore.counting(journal.read_tail(path, _TAIL_BYTES))[-_RECORDS:]
+    moves = [record for record in records if record.refs]
+    if not all(_is_whole(store, record) for record in records):
+        return False
+    if not moves or _is_moved(store, moves[-1]):
+        return True
+    # Its writer is between the record and the move, or has moved by now, or was killed there.
+    return Lock(layout.session_lock(path.stem)).is_held() or _is_moved(store, moves[-1])
+
+
+def _is_moved(store: GitStore, record: JournalRecord) -> bool:
+    tips = [store.ref(ref) for ref in record.refs]
+    return all(tip is not None and store.is_ancestor(record.oid, tip) for tip in tips)
 
 
 def _is_whole(store: GitStore, record: JournalRecord) -> bool:
