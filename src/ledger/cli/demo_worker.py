@@ -11,7 +11,7 @@ ROUNDS = 40
 
 
 def work(folder: Path, name: str, rounds: int = ROUNDS) -> None:
-    """Write `rounds` times three events, and print the id of each one only after it was acknowledged."""
+    """Write in `rounds` rounds, and print the id of each event only after it was acknowledged."""
     with open_ledger(folder) as ledger:
         me = ledger.session("demo-agent", name, title=f"{name} tidies the pond")
         for number in range(1, rounds + 1):
