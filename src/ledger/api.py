@@ -240,7 +240,7 @@ def _place(
         find_redactor=functools.cache(lambda: _own_redactor(config)) if custom else _usual_redactor,
         host=sources.host,
         layout=layout,
-        payloads=PayloadStore(layout.payloads_dir),
+        payloads=PayloadStore(layout.payloads_dir, limit=config.max_attachment, durability=durability),
         heads=Heads(layout.heads),
         durability=durability,
         uses_queue=uses_queue,

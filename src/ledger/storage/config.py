@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ledger.errors import InvalidError, Problem
 
-DURABILITIES = ("full", "batch", "none")
+LIMIT = 16 * 1024 * 1024  # bytes of one attachment
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +15,7 @@ class Config:
     """What a user may set; every field has a default that is right for most."""
 
     durability: str = "full"
-    max_attachment: int = 16 * 1024 * 1024  # bytes
+    max_attachment: int = LIMIT  # bytes
     redaction_rules: dict[str, str] = field(default_factory=dict)
     redaction_allow: tuple[str, ...] = ()
 
@@ -25,6 +24,8 @@ def read_config(path: Path) -> Config:
     """Read the settings at `path`; defaults where there is no file. Raises InvalidError with every problem."""
     if not path.exists():
         return Config()
+    import tomllib  # 9 ms, which most processes need not pay: a new ledger has no such file
+
     try:
         told = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -39,7 +40,7 @@ def read_config(path: Path) -> Config:
     redaction = told.get("redaction", {})
     return Config(
         durability=told.get("durability", "full"),
-        max_attachment=told.get("payloads", {}).get("max_bytes", Config.max_attachment),
+        max_attachment=told.get("payloads", {}).get("max_bytes", LIMIT),
         redaction_rules=redaction.get("rules", {}),
         redaction_allow=tuple(redaction.get("allow", ())),
     )

@@ -16,11 +16,10 @@ from typing import NamedTuple
 
 from ledger.errors import BusyError, DamageError, InvalidError, Problem
 from ledger.storage.codec import encode_commit, object_id
+from ledger.storage.config import LIMIT
 from ledger.storage.git import GitStore
 from ledger.storage.layout import session_ref
 from ledger.storage.store import Commit, Oid, Signature
-
-LIMIT = 16 * 1024 * 1024  # bytes
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _AUTHOR = "ledger"
