@@ -1,11 +1,11 @@
 # Two commands need nothing but python3 (3.11 or newer), git and make:
 #   make demo    a tour of the ledger, in a folder that is thrown away
 #   make test    the whole suite
-# PYTHON=python3.12 chooses the interpreter; PYTEST_ARGS="-k merge" reaches pytest.
+# PYTHON=python3.12 chooses the interpreter; PYTEST_ARGS="-k merge" reaches pytest, in place of two processes.
 
 PYTHON ?= python3
 VENV ?= .venv
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -n 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 

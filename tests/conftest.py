@@ -35,9 +35,7 @@ def _register_profiles() -> None:
         max_examples=2_000,
         suppress_health_check=[HealthCheck.too_slow],
     )
-    settings.load_profile(
-        os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default")
-    )
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default"))
 
 
 _register_profiles()

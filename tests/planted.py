@@ -27,6 +27,9 @@ def plant(kind: str, template: str, secret: str) -> Planted:
 
 
 _UPPER, _HEX, _LOWER = string.ascii_uppercase + string.digits, "0123456789abcdef", string.ascii_lowercase
+_DIGITS = string.digits
+_SLACK = "https://hooks.slack.com" + "/services"
+_OPENSSH = [f"-----{word} OPENSSH PRIVATE KEY-----" for word in ("BEGIN", "END")]
 _PEM = "\n".join(body(64) for _ in range(4))
 
 PLANTED = [
@@ -37,8 +40,8 @@ PLANTED = [
     plant("github server", "GITHUB_TOKEN=%", "gh" + "s_" + body(36)),
     plant("github fine-grained", "use % here", "github" + "_pat_" + body(22) + "_" + body(59)),
     plant("gitlab", "PRIVATE-TOKEN: %", "gl" + "pat-" + body(20)),
-    plant("slack bot", "slack says %", "xo" + "xb-" + body(12, string.digits) + "-" + body(12, string.digits) + "-" + body(24)),
-    plant("slack webhook", "post to %", "https://hooks.slack.com/services/T" + body(8, _UPPER) + "/B" + body(8, _UPPER) + "/" + body(24)),
+    plant("slack bot", "slack says %", "-".join(["xo" + "xb", body(12, _DIGITS), body(12, _DIGITS), body(24)])),
+    plant("slack webhook", "post to %", f"{_SLACK}/T{body(8, _UPPER)}/B{body(8, _UPPER)}/{body(24)}"),
     plant("stripe live", "stripe.api_key = '%'", "sk" + "_live_" + body(24)),
     plant("stripe restricted", "key %", "rk" + "_live_" + body(24)),
     plant("openai", "OPENAI_API_KEY=%", "sk-" + "proj-" + body(48)),
@@ -69,7 +72,7 @@ PLANTED = [
     plant("url password", "postgres://app:%@db.internal:5432/shop", body(20)),
     plant("url without user", "redis://:%@cache:6379/0", body(20)),
     plant("pem", "-----BEGIN RSA PRIVATE KEY-----\n%\n-----END RSA PRIVATE KEY-----", _PEM),
-    plant("openssh key", "-----BEGIN OPENSSH PRIVATE KEY-----\n%\n-----END OPENSSH PRIVATE KEY-----", body(64) + "\n" + body(64)),
+    plant("openssh key", "\n%\n".join(_OPENSSH), body(64) + "\n" + body(64)),
     plant("env password", "DB_PASSWORD=%", body(18)),
     plant("json password", '{"user": "app", "password": "%"}', body(18)),
     plant("yaml secret", "client_secret: %", body(32)),

@@ -162,9 +162,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     pytest.importorskip("hatchling")
     target = tmp_path_factory.mktemp("built")
     # From a copy: one that nobody edits between the two builds.
-    source = shutil.copytree(
-        ROOT, target / "source", symlinks=True, ignore=shutil.ignore_patterns(*UNTRACKED)
-    )
+    source = shutil.copytree(ROOT, target / "source", symlinks=True, ignore=shutil.ignore_patterns(*UNTRACKED))
     build = (sys.executable, "-m", "build", "--no-isolation", source, "--outdir")
     for arguments in ((target / "sdist",), (target / "checkout", "--wheel")):
         result = run(*build, *arguments, cwd=target)
@@ -237,9 +235,7 @@ def test_make_refuses_an_old_python_and_names_a_way_out(make: Callable[[str], Ru
     assert not (tmp_path / "venv").exists()
 
 
-def test_make_says_what_to_install_where_python_lacks_venv(
-    make: Callable[[str], Run], tmp_path: Path
-) -> None:
+def test_make_says_what_to_install_where_python_lacks_venv(make: Callable[[str], Run], tmp_path: Path) -> None:
     result = make('case "$2" in *version_info*) exit 0;; *) exit 1;; esac')
     assert "apt install python3-venv" in result.stderr
     assert not (tmp_path / "venv").exists()
@@ -285,9 +281,7 @@ def test_lines_run_in_a_child_process_count_as_covered(tmp_path: Path) -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     result = run(sys.executable, "-m", "pytest", *settings, "--cov", report, tmp_path, cwd=tmp_path, env=env)
     files = json.loads((tmp_path / "report.json").read_text())["files"]
-    assert any(path.endswith("ledger/errors.py") and f["executed_lines"] for path, f in files.items()), (
-        result.stdout
-    )
+    assert any(path.endswith("ledger/errors.py") and f["executed_lines"] for path, f in files.items()), result.stdout
 
 
 # The pages
@@ -373,9 +367,7 @@ TRANSCRIPT = """\
 """
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("ledger.cli.main") is None, reason="the command line is not built yet"
-)
+@pytest.mark.skipif(importlib.util.find_spec("ledger.cli.main") is None, reason="the command line is not built yet")
 def test_the_quick_start_of_the_readme_runs_as_it_stands(tmp_path: Path) -> None:
     (tmp_path / "session.jsonl").write_text(TRANSCRIPT)
     pygit2.init_repository(tmp_path)

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from ledger.cli.main import main
 from tests.planted import PLANTED, Planted, fragments
 
+from ledger.cli.main import main
+
+TEXTS = ("text", "content", "command", "output", "prompt", "message", "stdout", "display")
 TRANSCRIPTS = Path(__file__).parent / "recording" / "data"
 
 
@@ -70,7 +71,7 @@ def test_no_command_lets_a_planted_secret_through(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LEDGER_DIR", str(folder))
-    monkeypatch.setenv("LEDGER_DURABILITY", "none")
+    (folder / "config.toml").write_text('durability = "none"\n')
     for number, planted in enumerate(PLANTED):
         for arguments, given in calls(planted, f"k{number}"):
             monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((given or "").encode())))
@@ -108,7 +109,7 @@ def planted_in(value: object, lines: Iterator[str], name: str = "") -> object:
         return {k: planted_in(v, lines, k) for k, v in value.items()}
     if isinstance(value, list):
         return [planted_in(v, lines, name) for v in value]
-    if isinstance(value, str) and name in ("text", "content", "command", "output", "prompt", "message", "stdout", "display"):
+    if isinstance(value, str) and name in TEXTS:
         return f"{value}\n{next(lines)}\n{next(lines)}"
     return value
 

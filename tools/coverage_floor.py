@@ -42,9 +42,7 @@ def main(path: str) -> int:
     weak = below(report)
     for share, module, missing in weak:
         print(f"{share:5.1f} %  {module}  lines {spans(missing)}")
-    print(
-        f"{len(weak)} of {len(report['files'])} modules have less than {FLOOR:.0f} % of their lines covered"
-    )
+    print(f"{len(weak)} of {len(report['files'])} modules have less than {FLOOR:.0f} % of their lines covered")
     return 1 if weak or not report["files"] else 0
 
 
