@@ -260,6 +260,15 @@ def test_elements_that_find_no_room_are_kept_as_their_own_writes() -> None:
     assert [(loser["event"], loser["value"]) for loser in document["losers"]] == [(name(2), ["x", "y"])]
 
 
+def test_a_text_without_a_base_replaces_what_its_writer_saw_and_nothing_else_unnoticed() -> None:
+    def put(number: int, value: str, *seen: int) -> Event:
+        return event(number, "context.set", {"key": KEY, "policy": "text", "value": value}, *seen)
+
+    assert lost(put(1, "a\n"), put(2, "b\n", 1)) == []
+    assert lost(put(1, "a\n"), put(2, "b\n")) == ["a\n"]
+    assert stands(put(1, "a\n"), put(2, "b\n")) == "b\n"
+
+
 # Scopes
 
 

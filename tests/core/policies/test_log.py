@@ -30,6 +30,10 @@ def test_the_newest_thousand_are_kept(writes: list[list[int]]) -> None:
     assert (cell.value or []) == [item for values in writes for item in values][-log.MAX_ITEMS :]
 
 
+def test_an_item_more_pushes_the_oldest_out() -> None:
+    assert log.apply(cell_of(log, FULL), Write("", True, {"values": ["x"]})).cell.value == [*FULL[1:], "x"]
+
+
 def test_a_list_that_does_not_go_on_where_the_log_stands_is_refused_with_a_way_out() -> None:
     with pytest.raises(InvalidError, match="a log only grows at its end") as caught:
         log.diff(cell_of(log, ["a", "b"]), ["b"])
