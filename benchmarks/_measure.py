@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import statistics
 import subprocess
 import tempfile
@@ -102,11 +101,10 @@ def disks() -> Iterator[tuple[str, Path]]:
 @contextmanager
 def folder(on: Path | None = None) -> Iterator[Path]:
     """A folder that is gone afterwards; on the usual disk unless told otherwise."""
-    made = Path(tempfile.mkdtemp(prefix="ledger-bench-", dir=on or next(disks())[1]))
-    try:
-        yield made
-    finally:
-        shutil.rmtree(made)
+    place = on or next(disks())[1]
+    # What cannot be removed must not end a run of ten minutes.
+    with tempfile.TemporaryDirectory(prefix="ledger-bench-", dir=place, ignore_cleanup_errors=True) as made:
+        yield Path(made)
 
 
 def git_environment() -> dict[str, str]:
