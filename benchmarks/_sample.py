@@ -168,7 +168,7 @@ def transcript(key: str, turns: int, seed: int = 1) -> Iterator[bytes]:
 
 def _message(words: Words, content: dict[str, Any], reason: str) -> dict[str, Any]:
     roll = words.random.randrange
-    usage = {"input_tokens": roll(20), "cache_creation_input_tokens": roll(9000)}
+    usage: dict[str, Any] = {"input_tokens": roll(20), "cache_creation_input_tokens": roll(9000)}
     usage |= {"cache_read_input_tokens": roll(150_000), "output_tokens": roll(4000), "service_tier": "standard"}
     message = {"id": words.token("msg_01"), "type": "message", "role": "assistant", "model": _MODEL}
     return message | {"content": [content], "stop_reason": reason, "stop_sequence": None, "usage": usage}

@@ -65,11 +65,10 @@ def rehearsal(master: Path, write: Callable[[Ledger, int], None], ref: str, coun
     shutil.copytree(master, folder)
     with open_ledger(folder, durability="none") as ledger:
         store = ledger.place.store
-        before = store.ref(MAIN)
+        before = store.refs()[MAIN]
         for number in range(count):
             write(ledger, number)
-        tip = store.ref(ref)
-        commits = list(store.walk([tip], [before], order="oldest"))
+        commits = list(store.walk([store.refs()[ref]], [before], order="oldest"))
         written = [_written(ledger, commit) for commit in commits]
     shutil.rmtree(folder)
     return written
@@ -116,7 +115,7 @@ class Pygit2Contestant:
 
     def write(self, written: Written) -> None:
         repository, commit = self.repository, written.commit
-        parent = repository[self._ref.target]
+        parent = repository[self._ref.target].peel(pygit2.Commit)
         tree = parent.tree_id
         if written.path is not None:
             tree = self._tree(parent.tree, written.path.split("/"), repository.create_blob(written.data))
@@ -126,14 +125,14 @@ class Pygit2Contestant:
         if self._log is not None:
             os.write(self._log, commit.message)
             os.fdatasync(self._log)
-        self._ref = self._ref.set_target(oid) or repository.references[self._ref.name]
+        self._ref.set_target(oid)
 
     def _tree(self, tree: pygit2.Tree, path: list[str], blob: pygit2.Oid) -> pygit2.Oid:
         builder = self.repository.TreeBuilder(tree)
         if len(path) == 1:
             builder.insert(path[0], blob, pygit2.enums.FileMode.BLOB)
         else:
-            inside = self._tree(self.repository[tree[path[0]].id], path[1:], blob)
+            inside = self._tree(self.repository[tree[path[0]].id].peel(pygit2.Tree), path[1:], blob)
             builder.insert(path[0], inside, pygit2.enums.FileMode.TREE)
         return builder.write()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
+from typing import BinaryIO
 
 import _measure
 from _sample import AGENT, drafts, session_key, transcript
@@ -46,9 +47,11 @@ def bring_in(folder: Path, all_drafts: list[list[Draft]], durability: str = "ful
             session.publish()
 
 
-def git(folder: Path, *arguments: str, **options: object) -> subprocess.CompletedProcess[bytes]:
+def git(
+    folder: Path, *arguments: str, stdin: BinaryIO | None = None, stdout: BinaryIO | int | None = None
+) -> subprocess.CompletedProcess[bytes]:
     command = ["git", f"--git-dir={folder}", *arguments]
-    return subprocess.run(command, env=_measure.git_environment(), check=True, **options)
+    return subprocess.run(command, env=_measure.git_environment(), check=True, stdin=stdin, stdout=stdout)
 
 
 def exported(repository: Path, to: Path) -> Path:
