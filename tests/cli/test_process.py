@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pty
@@ -12,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from ledger.cli.errors import guarded
 
 Process = Callable[..., subprocess.CompletedProcess[bytes]]
 
@@ -81,6 +84,21 @@ def test_a_gigabyte_on_standard_input_is_refused_after_the_limit(ledger: Process
     assert b"standard input: holds more than 1,048,576 bytes" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("fault", "way_out"), [(errno.EROFS, "mount it for writing"), (errno.ENOSPC, "free some space")]
+)
+def test_a_refusal_of_the_disk_says_what_helps_against_this_one(
+    capsys: pytest.CaptureFixture[str], fault: int, way_out: str
+) -> None:
+    def refuse() -> int:
+        raise OSError(fault, os.strerror(fault), "/disk/file")
+
+    assert guarded(refuse, {}) == 7
+    words = capsys.readouterr().err
+    assert words.startswith(f"error: /disk/file: {os.strerror(fault)}\n  hint: ")
+    assert way_out in words
+
+
 def test_a_full_disk_is_told_as_such(ledger: Process) -> None:
     ledger("set", "a", "x" * 60_000)
     with Path("/dev/full").open("wb") as full:
@@ -88,6 +106,52 @@ def test_a_full_disk_is_told_as_such(ledger: Process) -> None:
         result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
     assert result.returncode == 7
     assert result.stderr.startswith(b"error: No space left on device\n")
+
+
+SHELL = f"{sys.executable} -m ledger"
+
+
+def in_shell(line: str) -> subprocess.CompletedProcess[bytes]:
+    """How a line for bash ends in which `ledger` is the command, its streams as the line leaves them."""
+    command = ["bash", "-c", line.replace("ledger", SHELL)]
+    return subprocess.run(command, capture_output=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "2>/dev/full", ">&- 2>&-", "<&-"])
+def test_a_write_whose_words_nobody_takes_is_done_all_the_same(ledger: Process, closed: str) -> None:
+    result = in_shell(f"ledger incr c {closed}")
+    assert result.returncode == 0
+    assert b"error" not in result.stderr
+    assert ledger("get", "c").stdout == b"1\n"
+
+
+@pytest.mark.parametrize("verb", ["incr c", "undo", "rollback main~", "note x"])
+def test_an_answer_that_cannot_be_printed_is_told_with_what_was_written(ledger: Process, verb: str) -> None:
+    ledger("incr", "c")
+    first = json.loads(ledger("show", "--json").stdout)["id"]
+    ledger("incr", "c")
+    result = in_shell(f"ledger {verb.replace('main~', first)} --json >/dev/full")
+    newest = json.loads(ledger("show", "--json").stdout)
+    assert newest["id"] != first
+    assert result.returncode == 7
+    assert result.stderr.decode() == (
+        f"error: written as {newest['commit'][:10]}; only the answer could not be printed: No space left on device\n"
+        f"  hint: do not write it again; `ledger show {newest['commit'][:10]}` shows it\n"
+    )
+
+
+def test_a_closed_standard_input_is_refused_where_it_is_read(ledger: Process) -> None:
+    result = in_shell("ledger set a --text-file - <&-")
+    assert result.returncode == 2
+    assert result.stderr.startswith(b"error: standard input is closed\n")
+    assert in_shell("ledger record <&-").returncode == 2
+
+
+def test_reading_with_closed_streams_ends_as_it_would_with_open_ones(ledger: Process) -> None:
+    ledger("set", "a", "x")
+    assert in_shell("ledger get a >&-").returncode == 0
+    assert in_shell("ledger get b 2>&-").returncode == 1
+    assert in_shell("ledger get b 2>/dev/full").returncode == 1
 
 
 def on_a_terminal(command: list[str], **environment: str) -> str:

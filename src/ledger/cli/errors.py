@@ -6,11 +6,14 @@ import errno
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import ledger
 from ledger.errors import LedgerError, StorageError, UsageError
+from ledger.storage.files import HINTS
 
 INTERRUPTED = 130
 
@@ -39,8 +42,36 @@ def guarded(work: Callable[[], int], environment: Mapping[str, str]) -> int:
     except Exception as error:  # noqa: BLE001 - nobody is above this; what is unexpected is reported, not hidden
         if environment.get("LEDGER_DEBUG") == "1":
             _show_traceback()
-        return _told(error)
+        code = _told(error)
+        _let_go_of_what_cannot_be_printed()
     return code
+
+
+@contextmanager
+def once_written(commit: str | None) -> Iterator[None]:
+    """Answer within this block, after a write: where the answer cannot be printed, the error names the commit."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as fault:
+        if commit is None:
+            raise
+        reason = os.strerror(fault.errno) if fault.errno else str(fault)
+        raise StorageError(
+            f"written as {commit}; only the answer could not be printed: {reason}",
+            hint=f"do not write it again; `ledger show {commit}` shows it",
+        ) from fault
+
+
+def say(text: str) -> None:
+    """Write a line to standard error. Where nobody takes it, that changes neither the work nor its exit code."""
+    try:
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+    except OSError:  # there is no other place to say it
+        _sink(sys.stderr)
 
 
 def tell(error: LedgerError) -> int:
@@ -49,7 +80,7 @@ def tell(error: LedgerError) -> int:
     lines = [f"error: {_visible(what)}", *(_visible(line) for line in why)]
     if error.hint:
         lines.append(f"  hint: {_visible(error.hint)}")
-    _say(lines)
+    say("\n".join(lines))
     return error.exit_code
 
 
@@ -58,7 +89,7 @@ def _told(error: Exception) -> int:
         return tell(error)
     if isinstance(error, OSError) and error.errno is not None:
         return tell(_of_system(error))
-    _say(_report(error))
+    say("\n".join(_report(error)))
     return 1
 
 
@@ -66,7 +97,7 @@ def _of_system(error: OSError) -> LedgerError:
     reason = os.strerror(error.errno or 0)
     what = f"{os.fsdecode(error.filename)}: {reason}" if error.filename else reason
     if error.errno in _DISK:
-        return StorageError(what, hint="make room, or choose another disk; what was acknowledged is safe")
+        return StorageError(what, hint=HINTS[error.errno])
     if error.errno in _FORBIDDEN:
         refused = LedgerError(what, hint="check who owns it, and its modes")
         refused.exit_code = _REFUSED
@@ -102,25 +133,29 @@ def _show_traceback() -> None:
     traceback.print_exc()
 
 
-def _say(lines: list[str]) -> None:
-    try:
-        sys.stderr.write("\n".join(lines) + "\n")
-        sys.stderr.flush()
-    except BrokenPipeError:
-        _leave_quietly()
-
-
 def _visible(text: str) -> str:
     # A message may quote what somebody else wrote: it must not steer the terminal.
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def _let_go_of_what_cannot_be_printed() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:  # told already, or the reader is gone
+        _sink(sys.stdout)
+
+
 def _leave_quietly() -> None:
-    # Python flushes once more at its end, and would complain there.
-    sink = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
-        try:
-            os.dup2(sink, stream.fileno())
-        except (OSError, ValueError):  # a stream without a file, as in tests
-            continue
-    os.close(sink)
+        _sink(stream)
+
+
+def _sink(stream: TextIO) -> None:
+    # Python flushes once more at its end: it would complain there, and end with a code of its own (120).
+    sink = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(sink, stream.fileno())
+    except (OSError, ValueError):  # a stream without a file, as in tests
+        return
+    finally:
+        os.close(sink)

@@ -96,6 +96,7 @@ def text_in(file: Path) -> str:
 def bytes_in(file: Path, limit: int = MAX_VALUE_BYTES) -> bytes:
     """The bytes of a file or of standard input (`-`); of what is larger than `limit`, no more is read."""
     if file == STDIN:
+        require_stdin()
         raw = sys.stdin.buffer.read(limit + 1)
     else:
         require_file(file)
@@ -108,6 +109,12 @@ def bytes_in(file: Path, limit: int = MAX_VALUE_BYTES) -> bytes:
             hint="keep the large part in a file of its own and put its path into the ledger",
         )
     return raw
+
+
+def require_stdin() -> None:
+    """Raise UsageError where standard input is closed."""
+    if sys.stdin is None:
+        raise UsageError("standard input is closed", hint="give it something to read, or name a file")
 
 
 def require_file(file: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ledger.cli.errors import guarded
@@ -19,6 +20,7 @@ def main(arguments: Sequence[str] | None = None, sources: Sources | None = None)
 
     `sources` gives time, chance and the person's name; tests give fixed ones (`ledger.testing.fixed`).
     """
+    _stand_in_for_closed_streams()
     _write_utf_8()
     given = list(sys.argv[1:] if arguments is None else arguments)
 
@@ -28,6 +30,18 @@ def main(arguments: Sequence[str] | None = None, sources: Sources | None = None)
         return run(given, sources)
 
     return guarded(work, os.environ)
+
+
+def _stand_in_for_closed_streams() -> None:
+    # Whoever closes a stream wants nothing of it; the next file to be opened must not take its number. A closed
+    # standard input stays None, for whoever reads it to refuse.
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
 
 
 def _write_utf_8() -> None:

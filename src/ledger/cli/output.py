@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ledger.cli.errors import ReaderGoneError
+from ledger.cli.errors import ReaderGoneError, say
 from ledger.cli.words import visible
 
 Form = Literal["human", "json", "jsonl"]
@@ -58,7 +58,7 @@ class Output:
     def words(self, text: str) -> None:
         """Say something beside the answer; not said where `--quiet` asks for silence."""
         if not self.is_quiet:
-            print(visible(text), file=sys.stderr)
+            say(visible(text))
 
     def paint(self, text: str, style: Style) -> str:
         """The text in the colour of its kind, where colour is wanted."""

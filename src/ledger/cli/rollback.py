@@ -9,9 +9,11 @@ import typer
 
 from ledger.cli import documents
 from ledger.cli.call import Call
+from ledger.cli.errors import once_written
 from ledger.cli.options import Rev
 from ledger.cli.output import Output
 from ledger.cli.words import as_yaml, counted, differences, indented, visible
+from ledger.cli.write import newest
 
 if TYPE_CHECKING:
     from ledger.actions.rollback import Restored
@@ -36,7 +38,8 @@ def command(context: typer.Context, rev: Rev, keys: Keys = None, dry_run: DryRun
         if planned and not dry_run:
             done = session.write(rollback_drafts(ledger.place, rev, planned))
     document = documents.written(session.id, done) | {"restored": [restored(one) for one in planned]}
-    call.out.answer(document, lambda: page(call.out, planned))
+    with once_written(newest(done)):
+        call.out.answer(document, lambda: page(call.out, planned))
     call.out.words(_words(len(planned), rev, dry_run=dry_run))
 
 

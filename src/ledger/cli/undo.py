@@ -8,7 +8,9 @@ import typer
 
 from ledger.cli import documents
 from ledger.cli.call import Call
+from ledger.cli.errors import once_written
 from ledger.cli.rollback import page, restored
+from ledger.cli.write import newest
 from ledger.core.events import subject_of
 from ledger.errors import LedgerError
 
@@ -38,7 +40,8 @@ def command(context: typer.Context, force: Force = False, dry_run: DryRun = Fals
         "undone": planned.target.event.id,
         "restored": [restored(one) for one in planned.restored],
     }
-    call.out.answer(document, lambda: page(call.out, planned.restored))
+    with once_written(newest(done)):
+        call.out.answer(document, lambda: page(call.out, planned.restored))
     call.out.words(f"{'Would take' if dry_run else 'Took'} back: {subject_of(planned.target.event)}")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ledger.cli import documents
 from ledger.cli.call import Call
+from ledger.cli.errors import once_written
 from ledger.cli.lines import SHORT
 from ledger.errors import InvalidError, Problem
 
@@ -28,12 +29,18 @@ def told(call: Call, session: str, done: Appended) -> None:
     """Answer with what was written; to people, in words beside the answer."""
     from ledger.core.events import subject_of
 
-    call.out.answer(documents.written(session, done), list)
+    with once_written(newest(done)):
+        call.out.answer(documents.written(session, done), list)
     if call.form == "human":
         if not done.events:
             call.out.words("Nothing to write: it is so already.")
         for event, commit in zip(done.events, done.commits, strict=True):
             call.out.words(f"{commit[:SHORT]}  {subject_of(event)}")
+
+
+def newest(done: Appended) -> str | None:
+    """The commit that a write ended with, by its first digits; None if nothing was written."""
+    return done.commits[-1][:SHORT] if done.commits else None
 
 
 def target_of(

@@ -13,7 +13,7 @@ from ledger.errors import StorageError
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 
-_HINTS = {
+HINTS = {
     errno.ENOSPC: "the disk is full: free some space and try again; what was acknowledged is safe",
     errno.EDQUOT: "your quota is used up: free some space and try again; what was acknowledged is safe",
     errno.EROFS: "the file system is read-only: mount it for writing, or set LEDGER_DIR to another folder",
@@ -27,7 +27,7 @@ _HINTS = {
 def storage_error(fault: OSError, path: str | Path) -> StorageError:
     """The error of the family for a refusal of the system: its own words, the path, and what to do."""
     reason = os.strerror(fault.errno) if fault.errno else str(fault)
-    return StorageError(f"{path}: {reason}", hint=_HINTS.get(fault.errno or 0))
+    return StorageError(f"{path}: {reason}", hint=HINTS.get(fault.errno or 0))
 
 
 @contextlib.contextmanager
