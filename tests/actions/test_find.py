@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ledger.actions.append import Appended, Draft
-from ledger.actions.find import find_commit, main_tip, tips
+from ledger.actions.find import find_commit, find_on_main, main_tip, tips
 from ledger.api import Ledger
 from ledger.core.clock import stamp
-from ledger.errors import AmbiguousError, NotFoundError, UsageError
+from ledger.errors import AmbiguousError, NotFoundError, RefusedError, UsageError
 from ledger.storage.layout import MAIN
 
 HOUR = 3_600_000_000
@@ -98,3 +98,31 @@ def test_tips_are_main_and_each_sessions_own_line(ledger: Ledger) -> None:
     assert tips(ledger.place) == [ledger.place.store.ref(MAIN)]
     private = me.record([NOTE]).commits[-1]
     assert tips(ledger.place) == [ledger.place.store.ref(MAIN), private]
+
+
+def test_a_time_never_names_a_sessions_own_line_that_was_merged_later(ledger: Ledger) -> None:
+    """At that time main held what others had written; the line of the session, which came in later, never did."""
+    start = ledger.place.now() + HOUR
+    ledger.place.now = lambda: start
+    me, other = ledger.session("agent", "1"), ledger.session("agent", "2")
+    me.record([NOTE])
+    shared = other.set("k", "v").commits[-1]
+    ledger.place.now = lambda: start + HOUR
+    private = me.record([NOTE]).commits[-1]
+    ledger.place.now = lambda: start + 3 * HOUR
+    me.set("z", 1)
+    assert find_commit(ledger.place, "2h ago") == shared
+    assert find_commit(ledger.place, private) == private
+
+
+def test_on_main_an_event_of_a_sessions_own_line_is_the_merge_that_brought_it(ledger: Ledger) -> None:
+    me, other = ledger.session("agent", "1"), ledger.session("agent", "2")
+    private = me.record([NOTE]).commits[-1]
+    shared = other.set("k", "v").commits[-1]
+    with pytest.raises(RefusedError, match="main does not hold it yet"):
+        find_on_main(ledger.place, private)
+    merge = ledger.place.store.commit(me.set("z", 1).commits[-1]).parents[0]
+    other.set("k", "w")
+    assert find_on_main(ledger.place, private) == merge
+    assert find_on_main(ledger.place, shared) == shared
+    assert find_on_main(ledger.place, "main") == main_tip(ledger.place)

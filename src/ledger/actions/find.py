@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from datetime import UTC, datetime, timedelta
 
 from ledger.actions.tip import event_id
 from ledger.core.ids import is_prefix
-from ledger.errors import AmbiguousError, NotFoundError, UsageError
+from ledger.errors import AmbiguousError, NotFoundError, RefusedError, UsageError
 from ledger.storage.layout import MAIN
 from ledger.storage.place import Place
 from ledger.storage.store import Oid
@@ -21,7 +22,7 @@ _FORMS = "an event id, a commit, a session, a checkpoint (each by its first char
 def find_commit(place: Place, rev: str) -> Oid:
     """The commit that `rev` names: `main`, an event id, a commit or a session (each by a unique prefix), or a time.
 
-    A time names the newest commit of main that was written by then. Raises NotFoundError, AmbiguousError
+    A time names the newest commit on main's own line that was written by then. Raises NotFoundError, AmbiguousError
     (with the matches), UsageError for what has none of these forms.
     """
     text = rev.strip().lower()
@@ -43,6 +44,30 @@ def find_commit(place: Place, rev: str) -> Oid:
             hint="give more characters of the one you mean",
         )
     return next(iter(found.values()))
+
+
+def find_on_main(place: Place, rev: str) -> Oid:
+    """The first commit on main's own line that holds what `rev` names: that itself, or the merge that brought it in.
+
+    A session's own line lacks what others wrote meanwhile, so its states were never those of main. Raises as
+    `find_commit` does, and RefusedError for what main does not hold yet.
+    """
+    wanted = place.store.commit(find_commit(place, rev))
+    line: list[Oid] = []
+    for commit in place.store.walk([main_tip(place)], first_parent=True, order="newest"):
+        if commit.oid == wanted.oid:
+            return wanted.oid
+        if commit.committer.time < wanted.committer.time:
+            break
+        line.append(commit.oid)
+    line.reverse()
+    first = bisect_left(line, True, key=lambda oid: place.store.is_ancestor(wanted.oid, oid))
+    if first == len(line):
+        raise RefusedError(
+            f"{rev!r} is on its session's own line, and main does not hold it yet",
+            hint="`ledger log --at main` shows what main holds; the session's next shared write brings its line there",
+        )
+    return line[first]
 
 
 def main_tip(place: Place) -> Oid:
@@ -89,7 +114,8 @@ def _by_session(place: Place, prefix: str) -> dict[str, Oid]:
 
 
 def _at_time(place: Place, rev: str, moment: int) -> Oid:
-    for commit in place.store.walk([main_tip(place)], order="newest"):
+    # Not all that main reaches: a session's own line, once merged, has states that lack what others wrote meanwhile.
+    for commit in place.store.walk([main_tip(place)], first_parent=True, order="newest"):
         if event_id(commit).millis <= moment // 1000:
             return commit.oid
     raise NotFoundError(f"this ledger is younger than {rev!r}", hint="`ledger log` shows its events, the newest first")

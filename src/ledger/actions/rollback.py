@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ledger.actions.append import Draft
-from ledger.actions.find import find_commit
+from ledger.actions.find import find_on_main
 from ledger.actions.read import is_expired, reader_at
 from ledger.actions.tip import event_id
 from ledger.core import canonical
@@ -41,9 +41,10 @@ class Restored(NamedTuple):
 def plan_rollback(place: Place, rev: str, keys: Sequence[str] = ()) -> list[Restored]:
     """What a rollback would do, sorted by key: the shared keys (all, or those named) that differ from REV.
 
-    Raises NotFoundError for a named key that never had a value now or then.
+    REV is taken on main's own line, see `find_on_main`. Raises NotFoundError for a named key that never had a value
+    now or then, RefusedError for a REV that main does not hold yet.
     """
-    then = TreeReader(place.store, place.store.commit(find_commit(place, rev)).tree)
+    then = TreeReader(place.store, place.store.commit(find_on_main(place, rev)).tree)
     now = reader_at(place)
     wanted = [check_key(key) for key in keys] or sorted({*_keys(now), *_keys(then)})
     found = [_compared(place, key, now, then) for key in dict.fromkeys(wanted)]
@@ -55,7 +56,7 @@ def plan_rollback(place: Place, rev: str, keys: Sequence[str] = ()) -> list[Rest
 
 def rollback_drafts(place: Place, rev: str, planned: Sequence[Restored]) -> list[Draft]:
     """What gives the planned keys their values back, to be appended in one step."""
-    to = str(event_id(place.store.commit(find_commit(place, rev))))
+    to = str(event_id(place.store.commit(find_on_main(place, rev))))
     return [Draft("context.restored", {"entries": items, "to": to}) for items in batches(planned)]
 
 
