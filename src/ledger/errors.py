@@ -71,9 +71,9 @@ class InvalidError(RefusedError):
 class NewerFormatError(RefusedError):
     """The ledger was written by a newer program: it can be read, not written (exit 4)."""
 
-    def __init__(self, found: int, known: int) -> None:
+    def __init__(self, found: int, known: int, what: str = "format") -> None:
         super().__init__(
-            f"this ledger has format {found}; this program writes format {known}",
+            f"this ledger has {what} {found}; this program writes {what} {known}",
             hint="reading works; to write, upgrade: pip install -U context-ledger",
         )
         self.found, self.known = found, known

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Run
 
-from ledger.testing import Clock
+from ledger.actions.append import Draft
+from ledger.api import open_ledger
+from ledger.testing import Clock, fixed
 
 
 def refused(ledger: Run, *arguments: str, stdin: bytes = b"") -> str:
@@ -108,6 +110,16 @@ def test_json_on_the_command_line_is_json(ledger: Run) -> None:
         ({"type": "note.added", "data": {"text": "x"}, "time": "yesterday"}, "time: "),
         ({"type": "note.added", "data": {"text": "x"}, "v": 9}, "v: this program knows version 1 of note.added, not 9"),
         ({"type": "note.added", "data": {"text": "x"}, "prev": None}, "prev: has no meaning in note.added"),
+        (
+            {"type": "ledger.created", "data": {}},
+            "type: ledger.created is written by the ledger alone, with `ledger init`",
+        ),
+        ({"type": "ledger.upgraded", "data": {"format": 1, "fold": 99}}, "type: ledger.upgraded is written by the"),
+        ({"type": "sync.merged", "data": {}}, "type: sync.merged is written by the ledger alone"),
+        ({"type": "epoch.started", "data": {}}, "type: epoch.started is written by the ledger alone"),
+        ({"type": "redaction.applied", "data": {}}, "type: redaction.applied is written by the ledger alone"),
+        ({"type": "session.crashed", "data": {"reason": "x"}}, "type: session.crashed is written by the ledger"),
+        ({"type": "session.recovered", "data": {}}, "type: session.recovered is written by the ledger alone"),
         ([1], "must be a mapping with type and data"),
     ],
 )
@@ -153,13 +165,17 @@ def test_a_folder_that_is_no_ledger_is_named(run: Run, tmp_path: Path) -> None:
     assert err.endswith("hint: `ledger init` makes one, or completes one that was left half-made\n")
 
 
-def test_a_ledger_of_a_newer_format_is_read_and_not_written(ledger: Run) -> None:
+@pytest.mark.parametrize(("what", "versions"), [("format", (1, 99)), ("fold", (99, 1))])
+def test_a_ledger_of_a_newer_format_or_fold_is_read_and_not_written(
+    ledger: Run, clock: Clock, what: str, versions: tuple[int, int]
+) -> None:
     ledger("set", "a", "x")
-    newer = {"type": "ledger.upgraded", "data": {"fold": 99, "format": 99}}
-    assert ledger("record", stdin=json.dumps(newer).encode()).code == 0
+    with open_ledger(sources=fixed(clock)) as newer:
+        data = dict(zip(("fold", "format"), versions, strict=True))
+        newer.person().write([Draft("ledger.upgraded", data)])
     assert ledger("get", "a").out == "x\n"
     assert refused(ledger, "set", "a", "y") == (
-        "error: this ledger has format 99; this program writes format 1\n"
+        f"error: this ledger has {what} 99; this program writes {what} 1\n"
         "  hint: reading works; to write, upgrade: pip install -U context-ledger\n"
     )
 

@@ -97,6 +97,7 @@ def test_a_newer_ledger_is_not_written() -> None:
     with pytest.raises(NewerFormatError) as caught:
         refuse_newer(fold([EVENTS["ledger.created"], EVENTS["ledger.upgraded"]]))
     assert (caught.value.found, caught.value.known) == (2, 1)
+    assert "this ledger has fold 2" in caught.value.message
 
 
 def test_a_fold_that_this_program_has_not_is_refused_and_not_guessed() -> None:

@@ -75,8 +75,16 @@ def _prev_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("prev", f"has no meaning in {document['type']}, which changes no state; leave it out")
 
 
+def _foreign_problems(document: Any) -> Iterator[Problem]:
+    # By hand they would say what did not happen: an upgrade that nobody made leaves the ledger unwritable.
+    name = document.get("type") if isinstance(document, dict) else None
+    kind = find_kind(name) if isinstance(name, str) else None
+    if kind is not None and kind.by_ledger:
+        yield Problem("type", f"{name} is written by the ledger alone, {kind.by_ledger}")
+
+
 def _problems(place: Place, author: Author, reader: Reader, name: str, document: Any) -> list[Problem]:
-    broken = list(shape_problems(document))
+    broken = [*shape_problems(document), *_foreign_problems(document)]
     if not broken:
         event = mint(place, author, draft_of(document), None, reader)
         broken = judge(event, reader) or schema.size_problems(message_of(event))

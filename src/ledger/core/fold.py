@@ -36,8 +36,10 @@ def version_of(reader: Reader) -> tuple[int, int]:
 def refuse_newer(reader: Reader) -> None:
     """Raise NewerFormatError if this program may only read, not write, a ledger in that state."""
     found, form = version_of(reader)
-    if found > FOLD or form > FORMAT:
-        raise NewerFormatError(max(found, form), max(FOLD, FORMAT))
+    if form > FORMAT:
+        raise NewerFormatError(form, FORMAT)
+    if found > FOLD:
+        raise NewerFormatError(found, FOLD, "fold")
 
 
 def footprint(event: Event) -> tuple[str, ...]:
@@ -49,7 +51,7 @@ def footprint(event: Event) -> tuple[str, ...]:
 def apply(reader: Reader, event: Event, version: int = FOLD) -> Changes:
     """The changes that one event makes to a state; total, and within the event's footprint."""
     if version not in FOLDS:
-        raise NewerFormatError(version, FOLD)
+        raise NewerFormatError(version, FOLD, "fold")
     return FOLDS[version](reader, event)
 
 

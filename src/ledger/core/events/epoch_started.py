@@ -9,4 +9,4 @@ def titles(data: Data) -> Titles:
     return str(data["epoch"]), data.get("because", "")
 
 
-KIND = Kind(type="epoch.started", titles=titles)
+KIND = Kind(type="epoch.started", titles=titles, by_ledger="when a new stretch of history begins")

@@ -35,7 +35,8 @@ class Kind:
 
     `titles(data)` gives object and summary of the subject line; `footprint(event)` the units that it may
     read or change, from its own bytes alone; `apply(reader, event)` its changes, touching nothing else and
-    never failing on an event that its schema accepts; `problems(data)` what its schema cannot say.
+    never failing on an event that its schema accepts; `problems(data)` what its schema cannot say. `by_ledger`
+    says on which occasion the ledger writes a kind that it alone may write; "" where anybody may record it.
     """
 
     type: str
@@ -44,6 +45,7 @@ class Kind:
     footprint: Callable[[Event], tuple[str, ...]] = touches_nothing
     apply: Callable[[Reader, Event], Changes] = changes_nothing
     problems: Callable[[Data], list[Problem]] = has_no_problems
+    by_ledger: str = ""
 
     @property
     def changes_state(self) -> bool:

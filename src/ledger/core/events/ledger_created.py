@@ -32,4 +32,4 @@ def apply(reader: Reader, event: Event) -> Changes:
     }
 
 
-KIND = Kind(type="ledger.created", titles=titles, footprint=footprint, apply=apply)
+KIND = Kind(type="ledger.created", titles=titles, footprint=footprint, apply=apply, by_ledger="with `ledger init`")

@@ -23,4 +23,10 @@ def apply(reader: Reader, event: Event) -> Changes:
     return {LEDGER: document | raised | {"event": event.id, "last": event.id}}
 
 
-KIND = Kind(type="ledger.upgraded", titles=titles, footprint=footprint, apply=apply)
+KIND = Kind(
+    type="ledger.upgraded",
+    titles=titles,
+    footprint=footprint,
+    apply=apply,
+    by_ledger="when a newer program raises its format",
+)

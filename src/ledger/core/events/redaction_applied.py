@@ -9,4 +9,4 @@ def titles(data: Data) -> Titles:
     return ", ".join(i[:13] for i in data["events"][:3]), data["because"]
 
 
-KIND = Kind(type="redaction.applied", titles=titles)
+KIND = Kind(type="redaction.applied", titles=titles, by_ledger="when content is forgotten")

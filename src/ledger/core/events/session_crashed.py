@@ -13,4 +13,10 @@ def apply(reader: Reader, event: Event) -> Changes:
     return {} if entry is None else mark(event, entry | {"crashed": event.time})
 
 
-KIND = Kind(type="session.crashed", titles=titles, footprint=unit_of_session, apply=apply)
+KIND = Kind(
+    type="session.crashed",
+    titles=titles,
+    footprint=unit_of_session,
+    apply=apply,
+    by_ledger="when a session is found dead",
+)

@@ -15,4 +15,10 @@ def apply(reader: Reader, event: Event) -> Changes:
     return mark(event, {name: value for name, value in entry.items() if name != "crashed"})
 
 
-KIND = Kind(type="session.recovered", titles=titles, footprint=unit_of_session, apply=apply)
+KIND = Kind(
+    type="session.recovered",
+    titles=titles,
+    footprint=unit_of_session,
+    apply=apply,
+    by_ledger="when a crashed session is back",
+)

@@ -9,4 +9,4 @@ def titles(data: Data) -> Titles:
     return data["theirs"][:12], f"into {data['ours'][:12]}"
 
 
-KIND = Kind(type="sync.merged", titles=titles)
+KIND = Kind(type="sync.merged", titles=titles, by_ledger="when a write joins two lines of history")
