@@ -124,6 +124,18 @@ def test_record_takes_an_event_as_yaml_or_many_as_lines_of_json(ledger: Run) -> 
     assert oldest_last[1]["time"] == "2026-11-20T10:00:00.000000Z"
 
 
+def test_record_writes_an_origin_once_whichever_way_it_comes_again(ledger: Run) -> None:
+    fact = b'{"type": "note.added", "data": {"text": "%s"}, "origin": {"source": "%s", "ref": "%s"}}\n'
+    first = ledger("record", stdin=fact % (b"a", b"call", b"r1"))
+    assert len(json.loads(ledger("record", "--jsonl", stdin=fact % (b"b", b"hook", b"r2")).out)["events"]) == 1
+    again = ledger("record", stdin=fact % (b"worded otherwise", b"hook", b"r1"))
+    assert (first.code, again.code, again.err) == (0, 0, "Nothing to write: it is so already.\n")
+    lines = fact % (b"c", b"call", b"r3") + fact % (b"c", b"call", b"r3") + fact % (b"a", b"call", b"r1")
+    assert len(json.loads(ledger("record", "--jsonl", stdin=lines).out)["events"]) == 1
+    told = [json.loads(line) for line in ledger("log", "--type", "note", "--jsonl").out.splitlines()]
+    assert [e["data"]["text"] for e in told] == ["c", "b", "a"]
+
+
 def test_record_names_every_problem_of_every_event_and_writes_none(ledger: Run) -> None:
     lines = (
         b'{"type": "note.added", "data": {"text": "fine"}}\n'

@@ -10,6 +10,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
@@ -25,7 +26,7 @@ from ledger.recording import transcripts
 from ledger.recording.adapter import Draft as Fact
 from ledger.recording.adapter import Transcript, Unit
 from ledger.recording.lines import split_lines
-from ledger.storage.layout import MAIN, session_of
+from ledger.storage.layout import MAIN, Layout, session_of
 from ledger.storage.locks import Lock
 from ledger.storage.place import Place
 from ledger.storage.seen import Seen, digest
@@ -77,10 +78,7 @@ def import_transcripts(
     began = time.perf_counter()
     done = Imported()
     files = list(_files(paths, agent, done))
-    with Lock(layout.import_lock).hold(LOCK_SECONDS), Seen(layout.seen) as seen:
-        if seen.head() is None:
-            remember_lines(place, seen)
-        catch_up(place, seen)
+    with caught_up(place, layout) as seen:
         for file in files:
             _import_file(place, seen, file, done, progress)
         catch_up(place, seen)
@@ -91,6 +89,27 @@ def import_transcripts(
 def total_bytes(paths: Sequence[Path]) -> int:
     """How many bytes an import of these paths will read."""
     return sum(file.stat().st_size for path in paths for file in _below(path))
+
+
+@contextmanager
+def caught_up(place: Place, layout: Layout) -> Iterator[Seen]:
+    """What was recorded already, up to now; nobody else records a fact by its origin until the block ends."""
+    with Lock(layout.import_lock).hold(LOCK_SECONDS), Seen(layout.seen) as seen:
+        if seen.head() is None:
+            remember_lines(place, seen)
+        catch_up(place, seen)
+        yield seen
+
+
+def unrecorded(place: Place, seen: Seen, session: str, drafts: Sequence[Draft]) -> Iterator[Draft]:
+    """The drafts less those whose origin the session has recorded, or that an earlier one of them has too."""
+    known = seen.origins(session)
+    for draft in drafts:
+        mark = digest(place.redactor.text(draft.origin["ref"])) if draft.origin else None
+        if mark is None or mark not in known:
+            yield draft
+        if mark is not None:
+            known.add(mark)
 
 
 def catch_up(place: Place, seen: Seen) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ledger.actions.append import Draft, mint
+from ledger.actions.append import Appended, Draft, mint
 from ledger.actions.judge import judge
 from ledger.actions.read import reader_at
+from ledger.actions.session import Session
 from ledger.actions.tip import Author
 from ledger.core import schema
 from ledger.core.events import find_kind, message_of
@@ -37,6 +38,18 @@ def drafts_of(place: Place, author: Author, given: Sequence[tuple[str, Any]]) ->
     if broken:
         raise InvalidError("nothing was recorded:", broken, hint=_hint(given))
     return [draft_of(document) for _, document in given]
+
+
+def record(place: Place, session: Session, drafts: Sequence[Draft]) -> Appended:
+    """Append the drafts to main, less those whose origin the session has recorded already, whichever way they came."""
+    if place.layout is None or not any(draft.origin for draft in drafts):
+        return session.write(drafts)
+    # Imported here: the readers of transcripts take longer to load than an event without origin to write.
+    from ledger.actions.import_transcripts import caught_up, unrecorded
+
+    with caught_up(place, place.layout) as seen:
+        new = list(unrecorded(place, seen, session.id, drafts))
+        return session.write(new) if new else Appended()
 
 
 def draft_of(document: Mapping[str, Any]) -> Draft:

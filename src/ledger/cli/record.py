@@ -23,15 +23,16 @@ def command(context: typer.Context) -> None:
     """Record events of any type, read from standard input: all of them, or none.
 
     One event as YAML or JSON, or with --jsonl many, one a line: type and data, and if wanted time, origin and prev.
-    Without prev, what stands at the key is what was seen.
+    Without prev, what stands at the key is what was seen. An origin that the session has recorded already is not
+    written again.
     """
-    from ledger.actions.record import drafts_of
+    from ledger.actions.record import drafts_of, record
 
     call = Call.of(context)
     given = _lines() if call.form == "jsonl" else [("", _document())]
     with call.ledger() as ledger:
         session = call.writer(ledger)
-        told(call, session.id, session.write(drafts_of(ledger.place, session.author, given)))
+        told(call, session.id, record(ledger.place, session, drafts_of(ledger.place, session.author, given)))
 
 
 def _document() -> Any:
