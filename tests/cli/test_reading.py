@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import pygit2
 from tests.cli.conftest import Run
 
 SESSION = "8b281575-ac67-5b66-bbd0-2c5995ce8258"
@@ -196,3 +198,58 @@ def test_a_rev_that_fits_several_is_refused_with_the_matches(ledger: Run) -> Non
         "error: '01a203d2-4e60' fits 2 things: 01a203d2-4e60-7000-8000-000000000000, "
         "01a203d2-4e60-7001-8000-000000000000\n  hint: give more characters of the one you mean\n",
     )
+
+
+def foreign_commit(words: str = "hello \x1b[31mworld") -> str:
+    """Put a commit that carries no event onto main, as any git can; its id."""
+    repository = pygit2.Repository(".ledger/ledger.git")
+    main = repository.references["refs/heads/main"].target
+    who = pygit2.Signature("Some\u202eBody", "somebody@example.invalid", 1_795_360_440, 60)
+    tree = repository[main].peel(pygit2.Commit).tree_id
+    return str(repository.create_commit("refs/heads/main", who, who, words, tree, [main]))
+
+
+def test_a_commit_without_an_event_is_marked_and_hides_nothing(ledger: Run) -> None:
+    ledger("set", "a", "x")
+    before = ledger("log").out.splitlines()
+    bad = foreign_commit()
+    code, out, err = ledger("log")
+    assert code == 6
+    assert [line[:10] for line in out.splitlines()] == [bad[:10], *(line[:10] for line in before)]
+    assert out.splitlines()[0] == f"{bad[:10]}  carries no event"
+    assert err == (f"error: 1 commit without an event: {bad[:10]}\n  hint: `ledger verify` names all that is wrong\n")
+    code, out, err = ledger("log", "--json")
+    assert (code, [one["commit"][:10] for one in json.loads(out)]) == (6, [line[:10] for line in before])
+    assert "hint: `ledger verify`" in err
+
+
+def test_an_event_is_shown_whatever_lies_beside_it(ledger: Run) -> None:
+    ledger("set", "a", "x")
+    foreign_commit()
+    assert ledger("show", SET[:20]).code == 0
+    assert ledger("show", SET).out.startswith("event ")
+
+
+def test_of_a_commit_without_an_event_is_shown_what_can_be_read(ledger: Run) -> None:
+    bad = foreign_commit()
+    code, out, err = ledger("show")
+    assert code == 6
+    head, message = out.split("\n\n")
+    assert head.splitlines()[:2] == [f"commit  {bad}", "author  Some\\u202eBody"]
+    assert head.splitlines()[3] == "event   none"
+    assert message == "  hello \\x1b[31mworld\n"
+    assert "carries no event" in err
+    assert err.endswith("  hint: `ledger verify` names all that is wrong\n")
+
+
+def test_a_ref_that_names_no_commit_is_damage(ledger: Run) -> None:
+    repository = pygit2.Repository(".ledger/ledger.git")
+    blob = repository.create_blob(b"no commit")
+    session = Path(f".ledger/ledger.git/refs/heads/session/{SESSION}")
+    session.parent.mkdir(parents=True, exist_ok=True)
+    session.write_text(f"{blob}\n", encoding="ascii")
+    for command in (["log"], ["show", SET]):
+        code, _, err = ledger(*command)
+        assert code == 6
+        assert f"{blob} is a blob, not a commit" in err
+        assert "hint: `ledger verify`" in err

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ledger.actions.tip import event_id
 from ledger.core.ids import is_prefix
-from ledger.errors import AmbiguousError, NotFoundError, RefusedError, UsageError
+from ledger.errors import AmbiguousError, DamageError, NotFoundError, RefusedError, UsageError
 from ledger.storage.layout import MAIN
 from ledger.storage.place import Place
-from ledger.storage.store import Oid
+from ledger.storage.store import Commit, Oid
 
 _AGO = re.compile(r"(\d+)\s*(s|m|h|d|w)(?:\s+ago)?")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -84,19 +85,38 @@ def tips(place: Place) -> list[Oid]:
     return list(dict.fromkeys([*([refs[MAIN]] if MAIN in refs else []), *refs.values()]))
 
 
+def walk(place: Place, heads: Sequence[Oid]) -> Iterator[Commit]:
+    """Every commit that the heads reach, the newest first; raises DamageError where a ref or a parent names none."""
+    try:
+        yield from place.store.walk(heads, order="newest")
+    except NotFoundError as error:
+        raise DamageError(
+            f"a ref or a parent names no commit: {error.message}", hint="`ledger verify` names all that is wrong"
+        ) from error
+
+
 def _by_event(place: Place, prefix: str) -> dict[str, Oid]:
     # A commit's date is its event id's time: the first 8 digits of an id are the top 32 of 48 bits of milliseconds.
     digits = prefix.replace("-", "")[:12]
     first, last = int(digits.ljust(12, "0"), 16) // 1000, int(digits.ljust(12, "f"), 16) // 1000
     found: dict[str, Oid] = {}
-    for commit in place.store.walk(tips(place), order="newest"):
-        if commit.committer.time < first - 1:
+    for commit in walk(place, tips(place)):
+        event = _event_in(commit) if commit.committer.time <= last + 1 else ""
+        if event and commit.committer.time < first - 1:
             break
-        if commit.committer.time <= last + 1 and event_id(commit).startswith(prefix):
-            found[event_id(commit)] = commit.oid
+        if event.startswith(prefix):
+            found[event] = commit.oid
             if len(prefix) == 36:
                 break
     return found
+
+
+def _event_in(commit: Commit) -> str:
+    # A commit of somebody else's making hides no event beside it, or below it, whatever time it claims.
+    try:
+        return str(event_id(commit))
+    except DamageError:
+        return ""
 
 
 def _by_commit(place: Place, prefix: str) -> dict[str, Oid]:
@@ -105,7 +125,7 @@ def _by_commit(place: Place, prefix: str) -> dict[str, Oid]:
 
 def _by_session(place: Place, prefix: str) -> dict[str, Oid]:
     found: dict[str, Oid] = {}
-    for commit in place.store.walk(tips(place), order="newest"):
+    for commit in walk(place, tips(place)):
         if commit.author.email.startswith(prefix):
             found.setdefault(commit.author.email, commit.oid)
             if len(prefix) == 36:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ledger.actions.find import find_commit, tips
+from ledger.actions.find import find_commit, tips, walk
 from ledger.actions.tip import event_of
 from ledger.core.event import Event
+from ledger.errors import DamageError
 from ledger.storage.place import Place
 from ledger.storage.store import Commit
 
@@ -20,16 +21,28 @@ class Logged(NamedTuple):
 
 
 def list_events(
-    place: Place, at: str | None = None, keep_commit: Callable[[Commit], bool] | None = None
+    place: Place,
+    at: str | None = None,
+    keep_commit: Callable[[Commit], bool] | None = None,
+    pass_over: Callable[[Commit], None] | None = None,
 ) -> Iterator[Logged]:
     """Every event that the commit of a REV can reach, or, without one, that main or a session's own line can.
 
-    The newest first, as a stream. `keep_commit` passes commits over before their event is read.
+    The newest first, as a stream. `keep_commit` passes commits over before their event is read. `pass_over` is
+    given each commit that carries no event; without it the first one raises DamageError.
     """
     heads = tips(place) if at is None else [find_commit(place, at)]
-    for commit in place.store.walk(heads, order="newest"):
-        if keep_commit is None or keep_commit(commit):
-            yield Logged(event_of(commit), commit)
+    for commit in walk(place, heads):
+        if keep_commit is not None and not keep_commit(commit):
+            continue
+        try:
+            event = event_of(commit)
+        except DamageError:
+            if pass_over is None:
+                raise
+            pass_over(commit)
+            continue
+        yield Logged(event, commit)
 
 
 def show_event(place: Place, rev: str) -> Logged:

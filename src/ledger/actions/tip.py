@@ -51,7 +51,9 @@ def event_of(commit: Commit) -> Event:
     try:
         return from_message(commit.message)
     except LedgerError as error:
-        raise DamageError(f"commit {commit.oid} carries no event: {error}") from error
+        raise DamageError(
+            f"commit {commit.oid} carries no event: {error}", hint="`ledger verify` names all that is wrong"
+        ) from error
 
 
 def raw_commit(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +10,16 @@ import typer
 
 from ledger.cli import documents
 from ledger.cli.call import Call
-from ledger.cli.lines import line_of
+from ledger.cli.lines import SHORT, line_of
+from ledger.cli.words import counted
+from ledger.errors import DamageError
 
 if TYPE_CHECKING:
     from ledger.actions.log import Logged
     from ledger.api import Ledger
+    from ledger.storage.store import Commit
+
+_NAMED = 5  # commits in one error
 
 Number = Annotated[int | None, typer.Option("-n", "--number", help="At most this many.", min=1, metavar="N")]
 At = Annotated[str | None, typer.Option("--at", help="From REV backwards.", metavar="REV")]
@@ -31,23 +36,37 @@ def command(
     context: typer.Context, number: Number = None, at: At = None, types: Type = None, mine: Mine = False
 ) -> None:
     """List the events, the newest first: those of main, and those that sessions have not brought there yet."""
-    call = Call.of(context)
+    call, foreign = Call.of(context), list[str]()
     with call.ledger() as ledger:
-        wanted = islice(_events(call, ledger, at, tuple(types or ()), mine=mine), number)
+        out = call.out
+
+        def mark(commit: Commit) -> None:
+            foreign.append(commit.oid)
+            if call.form == "human":
+                out.lines([f"{out.paint(commit.oid[:SHORT], 'id')}  {out.paint('carries no event', 'removed')}"])
+
+        wanted = islice(_events(call, ledger, mark, at, tuple(types or ()), mine=mine), number)
         if call.form == "human":
-            now, out = call.now(), call.out
+            now = call.now()
             out.lines(line_of(out, one, now) for one in wanted)
         elif call.form == "jsonl":
-            call.out.stream(map(documents.logged, wanted))
+            out.stream(map(documents.logged, wanted))
         else:
-            call.out.answer([documents.logged(one) for one in wanted], list)
+            out.answer([documents.logged(one) for one in wanted], list)
+    if foreign:
+        raise DamageError(
+            f"{counted(len(foreign), 'commit')} without an event: {', '.join(oid[:SHORT] for oid in foreign[:_NAMED])}",
+            hint="`ledger verify` names all that is wrong",
+        )
 
 
-def _events(call: Call, ledger: Ledger, at: str | None, types: tuple[str, ...], *, mine: bool) -> Iterator[Logged]:
+def _events(
+    call: Call, ledger: Ledger, mark: Callable[[Commit], None], at: str | None, types: tuple[str, ...], *, mine: bool
+) -> Iterator[Logged]:
     from ledger.actions.log import list_events
 
     session = call.writer(ledger).id if mine else None
-    for one in list_events(ledger.place, at):
+    for one in list_events(ledger.place, at, pass_over=mark):
         if session is not None and one.event.session != session:
             continue
         if not types or any(one.event.type == t or one.event.type.startswith(f"{t.rstrip('.')}.") for t in types):
