@@ -97,6 +97,27 @@ def test_a_backup_keeps_attachments_and_what_waits_in_the_spool(
     assert first == second != b""
 
 
+@pytest.mark.parametrize(
+    ("folder", "where"),
+    [
+        (".ledger", "the ledger itself"),
+        (".ledger/backup", "the ledger itself"),
+        (".ledger/ledger.git/x/y", "the git folder"),
+        (".git/backup", "the git folder"),
+        ("link/backup", "the git folder"),
+    ],
+)
+def test_a_backup_lies_apart_from_what_it_is_to_outlive(ledger: Run, folder: str, where: str) -> None:
+    subprocess.run(["git", "init", "-q"], check=True)
+    Path("link").symlink_to(".git")
+    code, out, err = ledger("backup", folder, "--ledger", ".ledger")
+    assert (code, out) == (4, "")
+    assert f"lies in {where}" in err
+    assert "hint: what deletes that deletes the backup too" in err
+    assert not Path(folder, "manifest.json").exists()
+    assert ledger("backup", "copy", "--ledger", ".ledger").code == 0
+
+
 def test_a_backup_goes_to_the_data_directory_unless_told(ledger: Run, home: Path) -> None:
     folder = Path(ledger("backup").out.rstrip("\n"))
     assert folder.is_relative_to(home / "data_home" / "context-ledger" / "backups")

@@ -16,6 +16,7 @@ from ledger.errors import RefusedError, UsageError
 from ledger.storage.bundle import require_sound_bundle, write_bundle
 from ledger.storage.files import make_folder, refusals, sync_folder, write_file
 from ledger.storage.layout import Layout
+from ledger.storage.opening import is_git_folder
 from ledger.storage.place import Place
 
 FORMAT = 1
@@ -25,6 +26,8 @@ PAYLOADS = "payloads.bundle"
 CONFIG = "config.toml"
 HEADS = "heads"
 SPOOL = "spool"
+
+_ELSEWHERE = "what deletes that deletes the backup too: name a folder elsewhere, best on another disk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,14 @@ class Backup:
 def back_up(place: Place, folder: Path) -> Backup:
     """Copy the ledger into the new folder `folder`; it appears whole and verified, or not at all.
 
-    Writers may go on meanwhile. Raises RefusedError if the folder exists and is not empty, StorageError.
+    Writers may go on meanwhile. Raises RefusedError if the folder exists and is not empty, or lies where it would be
+    lost together with the ledger; StorageError.
     """
     layout = place.layout
     if layout is None:
         raise UsageError("a ledger in memory cannot be backed up")
     began = time.perf_counter()
+    _require_apart(layout, folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RefusedError(f"{folder} exists already", hint="name a folder that does not exist yet")
     ledger = str((reader_at(place).get(LEDGER) or {}).get("id", ""))
@@ -66,6 +71,15 @@ def back_up(place: Place, folder: Path) -> Backup:
             raise
         sync_folder(folder.parent)
     return Backup(folder, ledger, tuple(files), time.perf_counter() - began)
+
+
+def _require_apart(layout: Layout, folder: Path) -> None:
+    inside = folder.resolve()
+    for above in (inside, *inside.parents):
+        if above == layout.root.resolve():
+            raise RefusedError(f"{folder} lies in the ledger itself", hint=_ELSEWHERE)
+        if is_git_folder(above):
+            raise RefusedError(f"{folder} lies in the git folder {above}", hint=_ELSEWHERE)
 
 
 def _fill(layout: Layout, draft: Path, ledger: str) -> list[dict[str, Any]]:

@@ -76,9 +76,14 @@ def git_folder(folder: Path) -> Path | None:
         named = _pointed_to(inside)
         return None if named is None else _common(named)
     for candidate in (inside, folder):
-        if all((candidate / part).exists() for part in _GIT_PARTS):
+        if is_git_folder(candidate):
             return _common(candidate)
     return None
+
+
+def is_git_folder(folder: Path) -> bool:
+    """Whether git would take the folder for a repository's own: a project's `.git`, or a bare repository."""
+    return all((folder / part).exists() for part in _GIT_PARTS)
 
 
 def create(root: Path) -> Layout:
