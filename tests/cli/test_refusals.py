@@ -140,9 +140,27 @@ def test_a_value_that_the_policy_cannot_hold_is_refused(ledger: Run) -> None:
     assert "this needs set or log" in refused(ledger, "add", "stats/a", "x")
 
 
+def test_a_step_that_takes_a_counter_beyond_64_bits_is_refused(ledger: Run) -> None:
+    assert ledger("incr", "a", str(2**63 - 1)).code == 0
+    assert refused(ledger, "incr", "a") == (
+        "error: context.incremented is refused:\n"
+        f"  data.by: leaves a sum of {2**63}; a counter holds at most 64 bits\n"
+        "  hint: `ledger set KEY 0` starts anew; the sums so far stay in `ledger history KEY`\n"
+    )
+    step = b'{"type": "context.incremented", "data": {"key": "a", "policy": "counter", "by": %d}}'
+    assert "data.by: leaves a sum" in refused(ledger, "record", stdin=step % 5)
+    assert ledger("incr", "a", "--", "-1").code == 0
+    assert ledger("get", "a").out == f"{2**63 - 2}\n"
+
+
 def test_a_value_that_breaks_a_declared_schema_is_refused(ledger: Run) -> None:
     assert ledger("policy", "set", "short/*", "--schema", "-", stdin=b"{type: string, maxLength: 3}").code == 0
-    assert "value: 'long' is too long" in refused(ledger, "set", "short/a", "long")
+    assert refused(ledger, "set", "short/a", "long") == (
+        "error: context.set is refused:\n"
+        "  value: 'long' is too long\n"
+        "  hint: this ledger declares a schema for 'short/*'; `ledger policy list` shows it\n"
+    )
+    assert "short/*" in ledger("policy", "list").out
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ledger.actions.join import join
-from ledger.actions.judge import judge, judge_values, refuse
+from ledger.actions.judge import judge, refuse, refuse_values
 from ledger.actions.tip import Author, Tip, raw_commit, tip_at
 from ledger.core import fold, schema
 from ledger.core.clock import next_id, refuse_jump, stamp
@@ -235,7 +235,7 @@ def _extend(place: Place, author: Author, line: _Line, draft: Draft) -> None:
     message = message_of(event)
     refuse(event, schema.size_problems(message))
     changes = fold.apply(line.reader, event, fold.version_of(line.reader)[0])
-    refuse(event, judge_values(changes, line.reader))
+    refuse_values(event, changes, line.reader)
     tree = _tree(place, line, changes)
     raw = raw_commit(place, author, event, () if line.tip is None else (line.tip.oid,), tree, message)
     oid = place.store.write_commit(raw)

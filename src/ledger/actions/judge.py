@@ -11,7 +11,7 @@ from ledger.core.events import kind_of
 from ledger.core.events.kind import Kind
 from ledger.core.key import key_problems, nearest_key
 from ledger.core.policies import declared_policy, most_telling
-from ledger.core.state import POLICY, Changes, Reader, key_of
+from ledger.core.state import POLICY, Changes, Document, Reader, key_of
 from ledger.core.upcast import upcast
 from ledger.errors import InvalidError, Problem
 
@@ -42,17 +42,55 @@ def judge_values(changes: Changes, reader: Reader) -> list[Problem]:
         return []
     broken = []
     for path, document in changes.items():
-        key = key_of(path) if path.startswith("context/") else None
-        pattern = None if key is None else most_telling(rules, key)
+        pattern = _pattern_of(path, rules)
         if pattern is not None and document is not None and "value" in document:
             broken += schema.explain(rules[pattern], document["value"], "value")
     return broken
+
+
+def judge_sums(changes: Changes, reader: Reader) -> list[Problem]:
+    """Every counter that a write would take beyond 64 bits, or further beyond.
+
+    Writers who do not see each other may still leave such a sum: it is kept exactly, so history holds it rightly.
+    """
+    return [
+        Problem("data.by", f"leaves a sum of {document['marks']['total']}; a counter holds at most 64 bits")
+        for path, document in changes.items()
+        if document is not None and _sum_beyond(document) > _sum_beyond(reader.get(path))
+    ]
 
 
 def refuse(event: Event, broken: list[Problem]) -> None:
     """Raise InvalidError with all that is wrong with an event, if anything is."""
     if broken:
         raise InvalidError(f"{event.type} is refused:", broken, hint=_hint(event, broken))
+
+
+def refuse_values(event: Event, changes: Changes, reader: Reader) -> None:
+    """Raise InvalidError with all that is wrong with the values that an event leaves, if anything is."""
+    broken = judge_values(changes, reader)
+    if broken:
+        rules: Mapping[str, Any] = (reader.get(POLICY) or {}).get("schemas", {})
+        patterns = {pattern for pattern in (_pattern_of(path, rules) for path in changes) if pattern is not None}
+        named = ", ".join(map(repr, sorted(patterns)))
+        hint = f"this ledger declares a schema for {named}; `ledger policy list` shows it"
+        raise InvalidError(f"{event.type} is refused:", broken, hint=hint)
+    beyond = judge_sums(changes, reader)
+    if beyond:
+        hint = "`ledger set KEY 0` starts anew; the sums so far stay in `ledger history KEY`"
+        raise InvalidError(f"{event.type} is refused:", beyond, hint=hint)
+
+
+def _pattern_of(path: str, rules: Mapping[str, Any]) -> str | None:
+    key = key_of(path) if path.startswith("context/") else None
+    return None if key is None else most_telling(rules, key)
+
+
+def _sum_beyond(entry: Document | None) -> int:
+    """How large a counter's sum is, where that is beyond 64 bits; else 0."""
+    if entry is None or entry.get("policy") != "counter":
+        return 0
+    return abs(int(entry.get("marks", {}).get("total", 0)))
 
 
 def _fits(event: Event, kind: Kind) -> bool:
