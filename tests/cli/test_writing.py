@@ -238,6 +238,38 @@ def test_undo_refuses_where_somebody_else_has_written_since_unless_forced(ledger
     assert ledger("get", "a").code == 1
 
 
+def test_undo_of_a_counter_leaves_what_somebody_else_has_counted_since(ledger: Run) -> None:
+    from ledger.api import open_ledger
+
+    ledger("incr", "c", "2")
+    with open_ledger() as other:
+        other.session("codex", "run-1").increment("c", 40)
+    assert ledger("undo") == (0, "c\n  - 42\n  + 40\n", "Took back: context.incremented c: +2\n")
+    assert ledger("get", "c").out == "40\n"
+
+
+def test_undo_says_so_where_the_value_stays_the_same(ledger: Run) -> None:
+    ledger("set", "a", "x")
+    ledger("set", "a", "x")
+    assert ledger("undo").out == "a\n  stands as it did\n"
+
+
+def test_undo_of_a_settled_conflict_is_refused_as_it_would_lose_the_rest(ledger: Run) -> None:
+    ledger("set", "a", "x", "--saw", "none")
+    ledger("set", "a", "y", "--saw", "none")
+    ledger("resolve", "a", "z")
+    assert ledger("undo") == (
+        1,
+        "",
+        "error: conflict.resolved a: z settled a conflict at a, which an undo cannot bring back\n"
+        "  hint: `ledger history KEY` shows what was beaten; "
+        "--force gives back what stood, without the rest\n",
+    )
+    assert ledger("get", "a").out == "z\n"
+    assert ledger("undo", "--force").code == 0
+    assert ledger("get", "a").out == "y\n"
+
+
 CONFLICT = """\
 a/b
   stands  01a203d3-38c0-7000  person/8b28       1m ago      y

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ledger.actions.append import Draft
+from ledger.actions.find import main_tip
+from ledger.actions.inverse import Inverse, Written, inverse_of
 from ledger.actions.log import Logged, list_events
 from ledger.actions.read import reader_at
 from ledger.actions.rollback import Restored, batches, standing
-from ledger.actions.tip import Author
-from ledger.core.event import Event
+from ledger.actions.tip import Author, event_of
+from ledger.core.entry import Entry, siblings
+from ledger.core.event import Event, Prev
 from ledger.core.fold import footprint
-from ledger.core.state import State, key_of
+from ledger.core.policies.policy import Op
+from ledger.core.state import Reader, State, conflicts_path, context_path, key_of
 from ledger.errors import NotFoundError
 from ledger.storage.place import Place
 from ledger.storage.tree import TreeReader
@@ -23,11 +28,19 @@ _ID_LENGTH = 36
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """What an undo would do: the event it takes back, its keys, and the later writes of others there."""
+    """What an undo would do: the event it takes back, its keys, and what would be lost by it.
+
+    `op` is the step that takes the write of one key back; without it the keys get whole values back. `later` holds
+    the newest write of others, by key, that the event's writer had not seen and the undo would overrule; `unsettled`
+    the keys where the event settled a conflict, which an undo cannot bring back. `heads` are the writes it replaces.
+    """
 
     target: Logged
     restored: list[Restored]
+    op: Op | None = None
     later: dict[str, Event] = field(default_factory=dict)
+    unsettled: tuple[str, ...] = ()
+    heads: dict[str, list[str]] = field(default_factory=dict)
 
 
 def plan_undo(place: Place, author: Author) -> Undo:
@@ -35,35 +48,90 @@ def plan_undo(place: Place, author: Author) -> Undo:
 
     Raises NotFoundError where there is none.
     """
-    undone: set[str] = set()
-    later: dict[str, Event] = {}
-    for logged in list_events(place, "main"):
-        event = logged.event
-        taken_back = _undone_by(event) if event.session == author.session else None
-        if taken_back is not None:
-            undone.add(taken_back)
-        elif event.session == author.session and event.id not in undone:
-            keys = list(_keys_of(event))
-            if keys:
-                return Undo(logged, _restored(place, logged, keys), {k: later[k] for k in keys if k in later})
-        elif event.session != author.session:
-            later = dict.fromkeys(_keys_of(event), event) | later
-    raise NotFoundError("this session has no change of context to take back", hint="`ledger log` shows who did what")
+    target = _newest(place, author)
+    before, after, now = _states(place, target)
+    keys, moment = list(_keys_of(target.event)), place.now()
+    others = _others(place, target)
+    restored = [Restored(key, standing(now, key, moment), standing(before, key, moment)) for key in keys]
+    inverse = _inverse(target.event, restored[0], standing(after, keys[0], moment), others)
+    return Undo(
+        target,
+        restored if inverse is None else [restored[0]._replace(then=inverse.then)],
+        None if inverse is None else inverse.op,
+        _first(keys, others if inverse is None else {keys[0]: list(inverse.overruled)}),
+        tuple(key for key in keys if _losers(before, key) - _losers(after, key)),
+        {key: siblings(now.get(context_path(key)), None) for key in keys},
+    )
 
 
 def undo_drafts(planned: Undo) -> Iterator[Draft]:
-    """What gives the keys the values that they had before the event that is taken back."""
+    """What takes the event back. It replaces what was planned for: a write in between becomes a conflict."""
     target = planned.target.event.id
+    if planned.op is not None:
+        data = planned.target.event.data
+        fields = {"key": data["key"], "policy": data["policy"], **planned.op.fields}
+        now = planned.restored[0].now
+        fields |= {"ttl": now.ttl} if now is not None and now.ttl is not None else {}
+        yield _draft(planned, planned.op.type, fields, [data["key"]], target)
+        return
     for number, items in enumerate(batches(planned.restored), start=1):
         # An origin names one fact: of several events that take back one, each has its own.
-        ref = f"{_UNDOES}{target}" if number == 1 else f"{_UNDOES}{target}.{number}"
-        yield Draft("context.restored", {"entries": items, "to": target}, origin={"source": "call", "ref": ref})
+        ref = target if number == 1 else f"{target}.{number}"
+        keys = [item["key"] for item in items]
+        yield _draft(planned, "context.restored", {"entries": items, "to": target}, keys, ref)
+
+
+def _draft(planned: Undo, type_: str, data: dict[str, Any], keys: Sequence[str], ref: str) -> Draft:
+    heads = sorted({head for key in keys for head in planned.heads[key]})
+    prev: Prev = None if not heads else heads[0] if len(heads) == 1 else heads
+    return Draft(type_, data, origin={"source": "call", "ref": f"{_UNDOES}{ref}"}, prev=prev, sees_tip=False)
+
+
+def _newest(place: Place, author: Author) -> Logged:
+    undone: set[str] = set()
+    for logged in list_events(place, "main"):
+        if logged.event.session != author.session:
+            continue
+        taken_back = _undone_by(logged.event)
+        if taken_back is not None:
+            undone.add(taken_back)
+        elif logged.event.id not in undone and any(_keys_of(logged.event)):
+            return logged
+    raise NotFoundError("this session has no change of context to take back", hint="`ledger log` shows who did what")
+
+
+def _states(place: Place, logged: Logged) -> tuple[Reader, Reader, Reader]:
+    store, parents = place.store, logged.commit.parents
+    before = TreeReader(store, store.commit(parents[0]).tree) if parents else State()
+    return before, TreeReader(store, logged.commit.tree), reader_at(place)
+
+
+def _others(place: Place, target: Logged) -> dict[str, list[Event]]:
+    """Others' writes that the target does not stand on, by key, the newest first: later ones and concurrent ones."""
+    found: dict[str, list[Event]] = {}
+    for commit in place.store.walk([main_tip(place)], [target.commit.oid], order="newest"):
+        event = event_of(commit)
+        if event.session != target.event.session:
+            for key in _keys_of(event):
+                found.setdefault(key, []).append(event)
+    return found
+
+
+def _inverse(event: Event, restored: Restored, after: Entry | None, others: dict[str, list[Event]]) -> Inverse | None:
+    return inverse_of(Written(event, restored.then, after, restored.now, others.get(restored.key, ())))
+
+
+def _first(keys: Sequence[str], events: dict[str, list[Event]]) -> dict[str, Event]:
+    return {key: events[key][0] for key in keys if events.get(key)}
+
+
+def _losers(reader: Reader, key: str) -> set[str]:
+    return {loser["event"] for loser in (reader.get(conflicts_path(key)) or {}).get("losers", ())}
 
 
 def _undone_by(event: Event) -> str | None:
     ref = str((event.origin or {}).get("ref", ""))
-    is_undo = event.type == "context.restored" and ref.startswith(_UNDOES)
-    return ref.removeprefix(_UNDOES)[:_ID_LENGTH] if is_undo else None
+    return ref.removeprefix(_UNDOES)[:_ID_LENGTH] if ref.startswith(_UNDOES) else None
 
 
 def _keys_of(event: Event) -> Iterator[str]:
@@ -71,10 +139,3 @@ def _keys_of(event: Event) -> Iterator[str]:
         key = key_of(unit)
         if key is not None:
             yield key
-
-
-def _restored(place: Place, logged: Logged, keys: list[str]) -> list[Restored]:
-    parents = logged.commit.parents
-    before = TreeReader(place.store, place.store.commit(parents[0]).tree) if parents else State()
-    now, moment = reader_at(place), place.now()
-    return [Restored(key, standing(now, key, moment), standing(before, key, moment)) for key in keys]

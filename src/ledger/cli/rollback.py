@@ -58,8 +58,11 @@ def page(out: Output, planned: Sequence[Restored]) -> Iterator[str]:
     for one in planned:
         yield out.paint(one.key, "title")
         before, after = (None if e is None else as_yaml(e.cell.value) for e in (one.now, one.then))
-        for line in indented(visible(line) for line in differences(before, after)):
+        lines = list(indented(visible(line) for line in differences(before, after)))
+        for line in lines:
             yield out.paint(line, "added" if line.startswith("  +") else "removed")
+        if not lines:
+            yield "  stands as it did"
 
 
 def _words(number: int, rev: str, *, dry_run: bool) -> str:

@@ -17,14 +17,16 @@ from ledger.errors import LedgerError
 if TYPE_CHECKING:
     from ledger.actions.undo import Undo
 
-Force = Annotated[bool, typer.Option("--force", help="Even where somebody else has written the key since.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Even where it overrules what others wrote, or loses what a conflict beat.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and write nothing.")]
 
 
 def command(context: typer.Context, force: Force = False, dry_run: DryRun = False) -> None:
     """Take back this session's last change of context; again, and the one before goes too.
 
-    Nothing leaves the log: the undo is an event of its own.
+    Nothing leaves the log: the undo is an event of its own. What others wrote to a counter, set, map or log stays.
     """
     from ledger.actions.append import Appended
     from ledger.actions.undo import plan_undo, undo_drafts
@@ -33,8 +35,8 @@ def command(context: typer.Context, force: Force = False, dry_run: DryRun = Fals
     with call.ledger() as ledger:
         session = call.writer(ledger)
         planned = plan_undo(ledger.place, session.author)
-        if planned.later and not force:
-            raise _refusal(planned)
+        if not force:
+            _refuse_loss(planned)
         done = Appended() if dry_run else session.write(list(undo_drafts(planned)))
     document = documents.written(session.id, done) | {
         "undone": planned.target.event.id,
@@ -45,9 +47,16 @@ def command(context: typer.Context, force: Force = False, dry_run: DryRun = Fals
     call.out.words(f"{'Would take' if dry_run else 'Took'} back: {subject_of(planned.target.event)}")
 
 
-def _refusal(planned: Undo) -> LedgerError:
-    lines = [f"  {key}: {subject_of(event)} ({event.time})" for key, event in sorted(planned.later.items())]
-    return LedgerError(
-        "\n".join([f"somebody else has written since {subject_of(planned.target.event)}", *lines]),
-        hint="--force takes it back all the same; `ledger history KEY` shows the writes",
-    )
+def _refuse_loss(planned: Undo) -> None:
+    subject = subject_of(planned.target.event)
+    if planned.later:
+        lines = [f"  {key}: {subject_of(event)} ({event.time})" for key, event in sorted(planned.later.items())]
+        raise LedgerError(
+            "\n".join([f"somebody else has written since {subject}", *lines]),
+            hint="--force takes it back all the same; `ledger history KEY` shows the writes",
+        )
+    if planned.unsettled:
+        raise LedgerError(
+            f"{subject} settled a conflict at {', '.join(planned.unsettled)}, which an undo cannot bring back",
+            hint="`ledger history KEY` shows what was beaten; --force gives back what stood, without the rest",
+        )

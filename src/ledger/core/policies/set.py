@@ -34,10 +34,10 @@ def problems(value: Value) -> list[Problem]:
 
 def diff(old: Cell, new: Value) -> Op:
     """The elements to add, and the ids of the adds to take back."""
-    wanted, there = {_name(v) for v in new}, {_name(v) for v in old.value or []}
-    added = [v for v in new if _name(v) not in there]
-    removed = [v for v in old.value or [] if _name(v) not in wanted]
-    dropped = sorted({i for v in removed for i in old.marks.get(_name(v), ())})
+    wanted, there = {name_of(v) for v in new}, {name_of(v) for v in old.value or []}
+    added = [v for v in new if name_of(v) not in there]
+    removed = [v for v in old.value or [] if name_of(v) not in wanted]
+    dropped = sorted({i for v in removed for i in old.marks.get(name_of(v), ())})
     if not removed:
         return Op("context.added", {"values": added})
     if not added:
@@ -47,12 +47,12 @@ def diff(old: Cell, new: Value) -> Op:
 
 def apply(cell: Cell, write: Write) -> Outcome:
     """The set without the adds that were seen and taken back, with the new ones as far as there is room."""
-    added, removed = _parts(write.fields)
-    marks = _without(cell.marks, {_name(v) for v in removed}, frozenset(write.fields.get("seen", ())))
-    elements = {_name(v): v for v in cell.value or [] if _name(v) in marks}
+    added, removed = parts(write.fields)
+    marks = _without(cell.marks, {name_of(v) for v in removed}, frozenset(write.fields.get("seen", ())))
+    elements = {name_of(v): v for v in cell.value or [] if name_of(v) in marks}
     refused: list[Value] = []
     for value in added:
-        name = _name(value)
+        name = name_of(value)
         if name not in marks and len(marks) >= MAX_ELEMENTS:
             refused.append(value)
             continue
@@ -61,14 +61,16 @@ def apply(cell: Cell, write: Write) -> Outcome:
     return Outcome(Cell(sorted(elements.values(), key=text_of), marks), refused=(refused,) if refused else ())
 
 
-def _name(value: Value) -> str:
+def name_of(value: Value) -> str:
+    """The name of an element in the marks."""
     text = text_of(value)
     if len(text) <= _LONGEST_NAME:
         return text
     return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _parts(fields: dict[str, Any]) -> tuple[list[Value], list[Value]]:
+def parts(fields: dict[str, Any]) -> tuple[list[Value], list[Value]]:
+    """The elements that a write adds, and those that it takes back."""
     # `values` are added by `context.added`, and taken back by `context.removed`, which alone has `seen` with it.
     if "values" in fields:
         return ([], fields["values"]) if "seen" in fields else (fields["values"], [])
