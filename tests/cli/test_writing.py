@@ -100,6 +100,53 @@ def test_sets_logs_maps_and_counters_have_their_verbs(ledger: Run) -> None:
     assert values == {"members": ["ann", {"name": "cy"}], "steps": ["one", "one"], "map": {"a": 1}, "runs": -2}
 
 
+def test_the_first_step_under_a_new_policy_starts_from_what_stands_there(ledger: Run) -> None:
+    ledger("set", "a/count", "--json-value", "3")
+    for key in ("a/tags", "a/lines", "a/fewer"):
+        ledger("set", key, "--json-value", '["x", "y"]')
+    ledger("set", "a/fields", "--json-value", '{"x": 1, "y": 2}')
+    for key, policy in {"count": "counter", "tags": "set", "lines": "log", "fewer": "set", "fields": "map"}.items():
+        assert ledger("policy", "set", f"a/{key}", policy).code == 0
+    for _ in range(2):
+        assert ledger("incr", "a/count").code == 0
+    for item in ("y", "z"):
+        assert (ledger("add", "a/tags", item).code, ledger("add", "a/lines", item).code) == (0, 0)
+    assert (ledger("remove", "a/fewer", "x").code, ledger("remove", "a/fields", "x").code) == (0, 0)
+    values = {key: json.loads(ledger("get", f"a/{key}", "--json").out)["value"] for key in ("count", "tags", "lines")}
+    assert values == {"count": 5, "tags": ["x", "y", "z"], "lines": ["x", "y", "y", "z"]}
+    assert (ledger("get", "a/fewer").out, ledger("get", "a/fields").out) == ("- 'y'\n", "'y': 2\n")
+    assert ledger("remove", "a/fewer", "y").code == 0
+
+
+@pytest.mark.parametrize(
+    ("policy", "step", "words"),
+    [
+        ("counter", ["incr", "a"], "a counter holds a whole number of at most 64 bits"),
+        ("set", ["add", "a", "x"], "a set holds a list of elements"),
+        ("map", ["remove", "a", "x"], "a map holds a mapping of fields to values"),
+    ],
+)
+def test_a_step_is_refused_where_what_stands_there_does_not_fit_the_new_policy(
+    ledger: Run, policy: str, step: list[str], words: str
+) -> None:
+    ledger("set", "a", "some text")
+    ledger("policy", "set", "a", policy)
+    assert ledger(*step) == (
+        4,
+        "",
+        f"error: what stands at 'a' was written under the policy 'lww' and does not fit {policy!r}: {words}\n"
+        "  hint: `ledger delete a` lets it start anew; or use another key\n",
+    )
+    assert ledger("get", "a").out == "some text\n"
+
+
+def test_the_last_element_of_a_list_from_another_policy_can_go(ledger: Run) -> None:
+    ledger("set", "a", "--json-value", '["x"]')
+    ledger("policy", "set", "a", "set")
+    assert ledger("remove", "a", "x").code == 0
+    assert ledger("get", "a").out == "[]\n"
+
+
 def test_a_decision_keeps_its_reason_and_what_was_turned_down(ledger: Run) -> None:
     ledger("decide", "db/choice", "SQLite", "--because", "one file", "--instead-of", "Postgres")
     assert ledger("get", "db/choice").out == "because: one file\ndecision: SQLite\ninstead_of:\n  - Postgres\n"

@@ -53,10 +53,10 @@ def adding(target: Target, values: Sequence[Value]) -> Writer:
     def write(reader: Reader) -> Draft | None:
         name = _policy_among(target, reader, ("set", "log"))
         cell = _cell(target, reader, name)
-        there = list(cell.value or [])
-        wanted = [*there, *values] if name == "log" else _union(there, values)
-        _require_fit(name, wanted if name == "set" else list(values), target.key)
-        new = list(values) if name == "log" else policy(name).diff(cell, wanted).fields["values"]
+        carried = list(_carried(target, reader, name) or [])
+        wanted = [*carried, *values] if name == "log" else _union(cell.value or carried, values)
+        _require_fit(name, wanted, target.key)
+        new = wanted if name == "log" else policy(name).diff(cell, wanted).fields["values"]
         return _draft(target, name, Op("context.added", {"values": new})) if new else None
 
     return write
@@ -70,12 +70,13 @@ def removing(target: Target, values: Sequence[Value]) -> Writer:
         name = _policy_among(target, reader, ("set", "map"))
         cell = _cell(target, reader, name)
         gone = {text_of(v) for v in values}
-        there = list(cell.value or [])
+        held = cell.value or _carried(target, reader, name) or []
+        there = list(held)
         missing = [v for v in values if text_of(v) not in {text_of(t) for t in there}]
         if missing:
             raise NotFoundError(f"{target.key!r} does not hold {missing[0]!r}")
         rest = [v for v in there if text_of(v) not in gone]
-        left = rest if name == "set" else {f: cell.value[f] for f in rest}
+        left = rest if name == "set" else {f: held[f] for f in rest}
         return _draft(target, name, policy(name).diff(cell, left))
 
     return write
@@ -87,7 +88,8 @@ def incrementing(target: Target, by: int) -> Writer:
 
     def write(reader: Reader) -> Draft:
         name = _policy_among(target, reader, ("counter",))
-        return _draft(target, name, Op("context.incremented", {"by": by}))
+        start = _carried(target, reader, name) or 0
+        return _draft(target, name, Op("context.incremented", {"by": start + by}))
 
     return write
 
@@ -185,6 +187,21 @@ def _policy_among(target: Target, reader: Reader, fitting: tuple[str, ...]) -> s
 def _cell(target: Target, reader: Reader, name: str) -> Cell:
     entry = entry_of(reader.get(context_path(target.key, target.session)))
     return EMPTY if entry is None or entry.deleted or entry.policy != name else entry.cell
+
+
+def _carried(target: Target, reader: Reader, name: str) -> Value:
+    """The value that stands under another policy: the first step under the new one carries it over; None for none."""
+    entry = entry_of(reader.get(context_path(target.key, target.session)))
+    if entry is None or entry.deleted or entry.policy == name:
+        return None
+    broken = policy(name).problems(entry.cell.value)
+    if broken:
+        raise RefusedError(
+            f"what stands at {target.key!r} was written under the policy {entry.policy!r} and does not fit {name!r}: "
+            f"{broken[0].rule}",
+            hint=f"`ledger delete {target.key}` lets it start anew; or use another key",
+        )
+    return entry.cell.value
 
 
 def _require_fit(name: str, value: Value, key: str) -> None:
