@@ -177,10 +177,28 @@ def test_an_event_dropped_with_all_that_follows_rebuilt_lawfully_shows_against_t
     assert report.witnesses == ("heads",)
 
 
-def test_a_ref_that_was_moved_back_is_found_though_its_history_is_sound(git: Git) -> None:
+def test_a_ref_that_was_moved_back_is_put_where_it_was_as_after_a_power_cut(git: Git) -> None:
     head = git.main()[-1]
     git.move(git.main()[-2])
+    assert kinds(checked(git)) == []
+    assert git.main()[-1] == head
+
+
+def test_a_ref_that_was_moved_back_is_found_where_no_journal_tells_of_it(git: Git, root: Path) -> None:
+    head = git.main()[-1]
+    for path in Layout(root).journal.iterdir():
+        path.write_bytes(b"")
+    git.move(git.main()[-2])
     assert kinds(checked(git)) == [("history-rewritten", head, MAIN)]
+
+
+def test_what_was_written_over_main_is_not_woven_into_it_by_reading(git: Git, root: Path) -> None:
+    victim = with_subject(git, "note.added: the end")
+    changed = git.object("commit", git.raw(victim).replace(b"the end", b"an end"))
+    git.move(changed)
+    with open_ledger(root) as ledger:
+        list(ledger.keys())
+    assert git.main()[-1] == changed
 
 
 def test_reordered_events_are_found(git: Git) -> None:

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ledger.actions.join import join, merge_states, merged_tree
-from ledger.actions.soundness import mend_entrance
+from ledger.actions.soundness import is_rewritten, mend_entrance
 from ledger.actions.tip import Author, Tip, event_id, event_of, raw_commit, tip_at
 from ledger.core import fold
 from ledger.core.event import Event
 from ledger.core.ids import EventId
-from ledger.errors import LedgerError, NotFoundError
+from ledger.errors import DamageError, LedgerError, NotFoundError
 from ledger.storage import journal, restore
 from ledger.storage.codec import decode_commit, is_oid
 from ledger.storage.git import GitStore
@@ -130,6 +130,8 @@ class _Restoration:
         wanted = {MAIN: self._remembered()}
         for ref in dict.fromkeys(ref for record, _ in decoded for ref in record.refs):
             wanted[ref] = [*wanted.get(ref, ()), *_ends(decoded, ref)]
+        if self._is_rewritten():
+            del wanted[MAIN]
         tips = {ref: tip for ref, oids in wanted.items() if (tip := self._join_all(ref, oids, gone)) is not None}
         for record in stranded:
             self._carry(record, tips)
@@ -137,6 +139,13 @@ class _Restoration:
         for ref, tip in sorted(tips.items()):
             if ref != MAIN and not (MAIN in tips and self._store.is_ancestor(tip.oid, tips[MAIN].oid)):
                 self._move(ref, tip)
+
+    def _is_rewritten(self) -> bool:
+        try:
+            return self._place.heads is not None and is_rewritten(self._store, self._place.heads)
+        except DamageError:
+            # Every object is whole by now: what cannot be read on the way was written so by somebody else.
+            return True
 
     def _remembered(self) -> list[Oid]:
         last = self._place.heads.last(MAIN) if self._place.heads is not None else None
@@ -189,6 +198,8 @@ class _Restoration:
         now = self._store.ref(ref)
         if tip is not None and tip.oid != now and self._store.move_ref(ref, tip.oid, now):
             self._done.refs.append(ref)
+            if ref == MAIN and self._place.heads is not None:
+                self._place.heads.remember(ref, tip.oid)
 
 
 def _tree_after(place: Place, event: Event, before: Oid | None) -> Oid:

@@ -16,6 +16,7 @@ from ledger.storage.layout import MAIN, Layout
 from ledger.storage.locks import Lock
 from ledger.storage.loose import quarantine
 from ledger.storage.refs import bad_refs
+from ledger.storage.store import EventStore
 
 # At opening, so many of the newest records of so many journals are looked at, with all that they changed: 0.2 ms each.
 _RECORDS = 24
@@ -38,12 +39,32 @@ def needs_restoring(layout: Layout) -> bool:
     if any(bad_refs(git_dir) for git_dir in layout.repositories):
         return True
     store = GitStore(layout.git_dir)
+    heads = Heads(layout.heads)
     try:
+        if is_rewritten(store, heads):
+            return False
         return _is_main_gone(layout, store) or not all(_is_kept(layout, store, path) for path in _newest(layout))
     except (DamageError, NotFoundError):
         return True
     finally:
         store.close()
+
+
+def is_rewritten(store: EventStore, heads: Heads) -> bool:
+    """Whether main has left the line on which it was last seen.
+
+    No crash does that: one leaves a ref where it was, takes it back, or takes it away. So it is not for
+    restoration to mend, which would weave what somebody wrote over the history into it; `verify` names it.
+    Raises DamageError for a commit on the way that cannot be read.
+    """
+    last, now = heads.last(MAIN), store.ref(MAIN)
+    if last is None or now is None or last == now:
+        return False
+    try:
+        store.commit(last)
+    except NotFoundError:
+        return False
+    return not store.is_ancestor(last, now) and not store.is_ancestor(now, last)
 
 
 def mend_entrance(layout: Layout) -> list[Path]:
