@@ -205,7 +205,8 @@ def test_a_clock_that_jumped_by_years_is_not_believed_unless_confirmed(
     clock.advance(years * 365 * 86_400)
     words = refused(ledger, "set", "a", "x")
     assert words.startswith(f"error: the clock says {2026 + years}-11-2")
-    assert "hint: set the clock of this machine" in words
+    assert "hint: set the clock of this machine; if it is right, " in words
+    assert "LEDGER_ACCEPT_CLOCK=1" in words
     monkeypatch.setenv("LEDGER_ACCEPT_CLOCK", "1")
     assert ledger("set", "a", "x").code == 0
 
@@ -252,8 +253,9 @@ def test_a_clock_that_jumped_by_years_is_not_believed_unless_confirmed(
         ),
         (
             ["show", "what?"],
-            "error: 'what?' is not a REV\n  hint: a REV is an event id, a commit, a session, a checkpoint "
-            "(each by its first characters), or a time such as '2h ago'\n",
+            "error: 'what?' is not a REV\n  hint: a REV is main, an event id, a commit, a session, a checkpoint "
+            "(each by its first 4 characters or more), the agent's own id of a session in full, "
+            "or a time such as '2h ago'\n",
         ),
     ],
 )

@@ -38,7 +38,8 @@ def refuse_jump(now_ms: int, newest: EventId | None) -> None:
         raise RefusedError(
             f"the clock says {stamp(now_ms * 1000)}, but the newest event of this ledger is from "
             f"{_shown(newest)}, more than 7 days later",
-            hint="set the clock of this machine; if it is right, `ledger verify` names the events from the future",
+            hint="set the clock of this machine; if it is right, write with LEDGER_ACCEPT_CLOCK=1 until it has "
+            "caught up (`ledger log` shows the newest events)",
         )
     if now_ms - newest.millis > MAX_GAP:
         raise RefusedError(
