@@ -154,10 +154,11 @@ def _recognised(file: Path, agent: str | None, done: Imported, *, is_named: bool
         found = _head_agent(file)
     except LedgerError as error:
         if is_named:
-            error.args = (f"{file}: {error.message}",)
-            error.message = error.args[0]
+            if str(file) not in error.message:
+                error.args = (f"{file}: {error.message}",)
+                error.message = error.args[0]
             raise
-        done.passed_over[str(file)] = error.message
+        done.passed_over[str(file)] = ": ".join(line.strip(" :") for line in error.message.splitlines())
         return False
     if agent is None or found == agent:
         return True
@@ -263,6 +264,7 @@ class _Session:
         self._met: Counter[bytes] = Counter()
         self._new: Counter[bytes] = Counter()
         self._raw: list[bytes] = []
+        self._size = 0
         self._numbers: list[int] = []
         self._unreadable: list[int] = []
         self._time: str | None = None
@@ -286,10 +288,11 @@ class _Session:
             return
         self._new[mark] += 1
         self._raw.append(line)
+        self._size += len(line)
         self._numbers.append(unit.number)
         if unit.problem is not None:
             self._unreadable.append(unit.number)
-        if sum(map(len, self._raw)) >= CHUNK:
+        if self._size >= CHUNK:
             self._attach()
 
     def write(self) -> None:
@@ -328,7 +331,7 @@ class _Session:
         if digest(ref) not in self._known:
             self._known.add(digest(ref))
             self._draft_attachment(payloads.put(self.author.session, raw, name=f"{self._numbers[0]:08d}"), ref)
-        self._raw, self._numbers, self._unreadable = [], [], []
+        self._raw, self._numbers, self._unreadable, self._size = [], [], [], 0
 
     def _draft_attachment(self, kept: Attachment, ref: str) -> None:
         data = {

@@ -26,10 +26,10 @@ def join(place: Place, author: Author, ours: Tip, theirs: Tip) -> tuple[Tip, byt
     (3) both have: a commit of `sync.merged` with both as parents. No ref is moved.
     """
     store = place.store
-    if store.is_ancestor(theirs.oid, ours.oid):
-        return ours, None
     if store.is_ancestor(ours.oid, theirs.oid):
         return theirs, None
+    if store.is_ancestor(theirs.oid, ours.oid):
+        return ours, None
     merged, count = merge_states(store, ours, theirs)
     tree = merged_tree(store, ours.tree, theirs.tree, merged)
     now = place.now()

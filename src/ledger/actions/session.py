@@ -36,7 +36,7 @@ class Session:
         """What stands at `key` for this session; a later write to it replaces exactly that."""
         found = read_key(self._place, key, session=self.id)
         if found.scope == "shared":
-            heads = siblings({"event": found.entry.event}, {"losers": list(found.losers)})
+            heads = siblings(found.entry.document(), {"losers": list(found.losers)})
             self._seen[key] = heads[0] if len(heads) == 1 else heads
         return found
 
