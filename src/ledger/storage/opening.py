@@ -112,6 +112,10 @@ def require(root: Path) -> Layout:
     Raises NotALedgerError naming all that is missing, RefusedError if it belongs to somebody else.
     """
     layout = Layout(root)
+    if not root.is_dir():
+        raise NotALedgerError(
+            f"{root} is not a ledger: there is no such folder", hint="check the path; `ledger init` makes a ledger"
+        )
     missing = missing_parts(layout)
     if missing:
         raise NotALedgerError(
@@ -125,12 +129,13 @@ def require(root: Path) -> Layout:
 def missing_parts(layout: Layout) -> list[str]:
     """What a ledger needs and `layout` lacks, as paths within it; empty for a whole one.
 
-    HEAD and config that are there but empty count as missing: a power cut leaves them so.
+    HEAD and config that are there but empty count as missing: a power cut leaves them so. The folders that a writer
+    makes again when it needs them, such as the index and the spool, do not.
     """
     if not layout.root.is_dir():
         return ["folder"]
     wanted = [repository / part for repository in layout.repositories for part in ("objects", "refs")]
-    missing = [path for path in (*wanted, layout.spool / "new", layout.journal) if not path.is_dir()]
+    missing = [path for path in (*wanted, layout.journal) if not path.is_dir()]
     files = [repository / name for repository in layout.repositories for name in ("HEAD", "config")]
     missing += [path for path in files if not _has_content(path)]
     return [str(path.relative_to(layout.root)) for path in sorted(missing)]

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
+from ledger.storage.files import make_folder
 from ledger.storage.store import Oid
 
 _TABLES = """
@@ -94,6 +95,7 @@ class Seen:
 
 
 def _open(path: Path) -> sqlite3.Connection:
+    make_folder(path.parent)
     try:
         return _connect(path)
     except sqlite3.DatabaseError:
