@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -247,15 +248,55 @@ def test_import_refuses_another_agents_transcript_and_what_is_none(ledger: Run, 
     )
 
 
+def test_what_an_import_passes_over_is_told_by_reason_and_not_without_end(ledger: Run, small_transcript: Path) -> None:
+    Path("in").mkdir()
+    for number in range(13):
+        Path(f"in/{number:02}.jsonl").write_text("roses are red\n")
+    reason = "not a transcript: no line has the shape of an agent's record"
+    assert ledger("import", "in").err.splitlines() == [
+        f"passed over: 13 files: {reason}",
+        *(f"  in/{number:02}.jsonl" for number in range(10)),
+        "  and 3 more; --json lists them all",
+    ]
+    told = answer(ledger, "import", "in")["passed_over"]
+    assert {one["reason"] for one in told} == {reason}
+    assert len(told) == 13
+
+
+def test_an_import_names_what_it_cannot_take_once(ledger: Run, small_transcript: Path) -> None:
+    assert ledger("import", "/dev/null").err.startswith("error: /dev/null is not a regular file\n")
+    assert ledger("import", "bogus", str(small_transcript)) == (
+        2,
+        "",
+        "error: bogus is neither an agent nor a path\n  hint: the agents are claude-code, codex, gemini\n",
+    )
+
+
+@pytest.mark.parametrize("folder", ["index", "spool", "quarantine", "logs"])
+def test_a_folder_that_can_be_made_again_stops_nothing(ledger: Run, folder: str, small_transcript: Path) -> None:
+    ledger("set", "a", "x")
+    shutil.rmtree(Path(".ledger", folder))
+    assert ledger("get", "a").out == "x\n"
+    assert ledger("import", str(small_transcript)).code == 0
+    assert ledger("verify").code == 0
+
+
+def test_du_says_what_every_part_is(ledger: Run) -> None:
+    ledger("set", "a", "x")
+    lines = ledger("du").out.splitlines()
+    assert [line for line in lines if len(line.split(maxsplit=3)) < 4] == []
+    assert any("heads.lock" in line for line in lines)
+
+
 def test_policies_are_declared_listed_and_taken_back(ledger: Run) -> None:
     assert ledger("policy") == (0, "", "Nothing is declared. For example: ledger policy set 'stats/**' counter\n")
     ledger("policy", "set", "stats/**", "counter")
     ledger("policy", "set", "short/*", "--schema", "-", stdin=b"{type: string}")
     assert ledger("policy", "type", "review.requested", "--schema", "-", stdin=b"{required: [by]}").code == 0
     assert ledger("policy").out == (
-        "stats/**          policies  counter\n"
-        "short/*           schemas   type: string\n"
-        "review.requested  types     required: by\n"
+        "stats/**          policy  counter\n"
+        "short/*           schema  type: string\n"
+        "review.requested  type    required: by\n"
     )
     assert answer(ledger, "policy", "list")["policies"] == {"stats/**": "counter"}
     assert ledger("record", stdin=b"{type: review.requested, data: {by: ann}}").code == 0

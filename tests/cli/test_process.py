@@ -197,6 +197,12 @@ def test_what_somebody_else_wrote_cannot_steer_the_terminal(ledger: Process) -> 
     event = {"type": "context.set", "data": {"key": "a", "value": "x\u202ey\u2028z"}}
     ledger("record", stdin=json.dumps(event).encode())
     assert on_a_terminal(["get", "a"]) == "x\\u202ey\\u2028z\n"
+    shown = on_a_terminal(["get", "a", "--json"])
+    assert "x\\u202ey\\u2028z" in shown
+    assert json.loads(shown)["value"] == "x\u202ey\u2028z"
+    assert json.loads(ledger("get", "a", "--json").stdout)["value"] == "x\u202ey\u2028z"
+    for listing in ("keys", "log", "show", "history a", "diff main"):
+        assert "\u202e" not in on_a_terminal(listing.split())
 
 
 def test_a_fault_of_our_own_is_a_report_without_traceback(ledger: Process) -> None:

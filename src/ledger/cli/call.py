@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ledger.cli.output import Form, Output
+from ledger.cli.words import counted
 
 if TYPE_CHECKING:
     from ledger.actions.session import Session
@@ -86,7 +87,8 @@ class Call:
     def _tell_restored(self, ledger: Ledger) -> None:
         if ledger.restored is not None and ledger.restored.changed:
             done = ledger.restored
-            self.out.words(f"After an unclean stop: {done.commits:,} commits and {len(done.refs):,} refs brought back.")
+            brought = f"{counted(done.commits, 'commit')} and {counted(len(done.refs), 'ref')}"
+            self.out.words(f"After an unclean stop: {brought} brought back.")
             for lost in done.lost:
                 self.out.words(f"  not brought back: {lost}")
         if ledger.unrestored is not None:

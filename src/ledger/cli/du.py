@@ -21,6 +21,9 @@ _ABOUT = {
     "live": "which sessions run",
     "locks": "who may write",
     "logs": "the program's own logs",
+    "boot": "the start of the machine since which all is known to be sound",
+    "heads.lock": "who may write heads",
+    "config.toml": "the settings",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +25,9 @@ Words = Annotated[
         show_default=False,
     ),
 ]
+
+
+_LISTED = 10  # files passed over for one reason
 
 
 def command(context: typer.Context, words: Words) -> None:
@@ -54,6 +57,10 @@ def _agent_and_paths(words: list[str]) -> tuple[str | None, list[Path]]:
     from ledger.recording.transcripts import ADAPTERS
 
     agent = words[0] if words[0] in ADAPTERS else None
+    if agent is None and len(words) > 1 and not Path(words[0]).exists() and Path(words[1]).exists():
+        raise UsageError(
+            f"{words[0]} is neither an agent nor a path", hint=f"the agents are {', '.join(sorted(ADAPTERS))}"
+        )
     paths = [Path(word) for word in (words if agent is None else words[1:])]
     if not paths:
         raise UsageError("no file is named", hint=f"ledger import {agent} PATH...")
@@ -82,6 +89,19 @@ def _page(out: Output, imported: Imported) -> Iterator[str]:
 def _say(call: Call, imported: Imported) -> None:
     for one in imported.rejected:
         call.out.words(f"not understood: {visible(one.file)}:{one.line}: {one.reason} (the line itself is kept)")
-    for file, reason in imported.passed_over.items():
-        why = ": ".join(line.strip(" :") for line in reason.splitlines())
-        call.out.words(f"passed over: {visible(file)}: {why}")
+    for reason, files in _by_reason(imported.passed_over).items():
+        if len(files) == 1:
+            call.out.words(f"passed over: {files[0]}: {reason}")
+            continue
+        call.out.words(f"passed over: {len(files):,} files: {reason}")
+        for file in files[:_LISTED]:
+            call.out.words(f"  {file}")
+        if len(files) > _LISTED:
+            call.out.words(f"  and {len(files) - _LISTED:,} more; --json lists them all")
+
+
+def _by_reason(passed_over: Mapping[str, str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for file, reason in passed_over.items():
+        found.setdefault(reason, []).append(visible(file))
+    return found

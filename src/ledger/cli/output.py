@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable
@@ -39,12 +40,12 @@ class Output:
         elif self.form == "jsonl" and isinstance(document, list):
             self.stream(document)
         else:
-            self._write(to_json(document, indent=None if self.form == "jsonl" else 2))
+            self._write(self._json(document, indent=None if self.form == "jsonl" else 2))
 
     def stream(self, documents: Iterable[Any]) -> None:
         """Give one JSON document a line, each as soon as it is there."""
         for document in documents:
-            self._write(to_json(document))
+            self._write(self._json(document))
 
     def lines(self, lines: Iterable[str]) -> None:
         """Give lines of data to a person; on a terminal nothing in them can steer it but our own colours."""
@@ -64,11 +65,19 @@ class Output:
         """The text in the colour of its kind, where colour is wanted."""
         return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if self.has_colour and text else text
 
+    def _json(self, document: Any, indent: int | None = None) -> str:
+        text = to_json(document, indent)
+        return text if not self.is_terminal else _STEERING.sub(lambda found: json.dumps(found[0])[1:-1], text)
+
     def _write(self, line: str) -> None:
         try:
             sys.stdout.write(line + "\n")
         except BrokenPipeError:
             raise ReaderGoneError from None
+
+
+# What turns the direction of writing, is not seen, or ends a line: JSON can spell it out.
+_STEERING = re.compile("[\u0080-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
 def to_json(document: Any, indent: int | None = None) -> str:

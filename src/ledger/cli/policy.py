@@ -77,13 +77,15 @@ def set_type(context: typer.Context, name: Type, schema: SchemaFile = None, remo
     write(Call.of(context), lambda _: declared)
 
 
+_ONE = {"policies": "policy", "schemas": "schema", "types": "type"}
+
 PARTS = {"list": list_policies, "set": set_policy, "type": set_type}
 DEFAULT = "list"
 
 
 def _page(out: Output, parts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     rows = [
-        (out.paint(name, "title"), part, one_line(told))
+        (out.paint(name, "title"), _ONE[part], one_line(told))
         for part, told_of in parts.items()
         for name, told in told_of.items()
     ]
