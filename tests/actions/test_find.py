@@ -54,6 +54,36 @@ def test_a_session_names_its_last_commit_its_own_line_included(ledger: Ledger, w
     assert find_commit(ledger.place, private[:12]) == private
 
 
+@pytest.mark.parametrize("own", ["run-1", "6F1D7C52-3b0e-4c7a-9a64-2f0f5d1a8c11", "7"])
+def test_a_session_goes_by_the_agents_own_id_too_even_when_it_has_ended(ledger: Ledger, own: str) -> None:
+    me = ledger.session("agent", own)
+    me.set("k", 1)
+    last = me.end().commits[-1]
+    ledger.session("agent", "other").set("x", 1)
+    assert find_commit(ledger.place, f" {own} ") == last
+
+
+def test_an_own_id_that_two_agents_use_is_told_with_both_sessions(ledger: Ledger) -> None:
+    both = [ledger.session(agent, "run-1") for agent in ("one", "two")]
+    for session in both:
+        session.set("k", 1)
+    with pytest.raises(AmbiguousError) as refused:
+        find_commit(ledger.place, "run-1")
+    assert list(refused.value.matches) == sorted(session.id for session in both)
+
+
+def test_many_digits_and_a_d_are_first_of_all_the_start_of_a_commit(ledger: Ledger) -> None:
+    """12345d would be 33 years ago; 400d stays a time."""
+    me = ledger.session("agent", "1")
+    start = ledger.place.now()
+    ledger.place.now = lambda: start
+    for number in range(3000):
+        commit = me.set("k", number).commits[-1]
+        if commit[:5].isdigit() and commit[5] == "d":
+            break
+    assert find_commit(ledger.place, commit[:6]) == commit
+
+
 @pytest.mark.parametrize(("rev", "hour"), [("2h", 3), ("2h ago", 3), ("150m", 2), ("5h", 0)])
 def test_a_time_names_the_newest_commit_of_main_that_was_written_by_then(
     ledger: Ledger, written: list[Appended], rev: str, hour: int

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ledger.actions.tip import event_id
-from ledger.core.ids import is_prefix
+from ledger.core.ids import SessionId, is_prefix
 from ledger.errors import AmbiguousError, DamageError, NotFoundError, RefusedError, UsageError
 from ledger.storage.layout import MAIN
 from ledger.storage.place import Place
@@ -16,26 +16,37 @@ from ledger.storage.store import Commit, Oid
 
 _AGO = re.compile(r"(\d+)\s*(s|m|h|d|w)(?:\s+ago)?")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+# 27 years and more: sooner the first characters of a commit or an event than an age.
+_OLD = re.compile(r"\d{5,}d")
 _HEX = re.compile(r"[0-9a-f]{4,40}")
-_FORMS = "an event id, a commit, a session, a checkpoint (each by its first characters), or a time such as '2h ago'"
+_SHORTEST = 4
+_FORMS = (
+    "main, an event id, a commit, a session, a checkpoint (each by its first 4 characters or more), "
+    "the agent's own id of a session in full, or a time such as '2h ago'"
+)
 
 
 def find_commit(place: Place, rev: str) -> Oid:
     """The commit that `rev` names: `main`, an event id, a commit or a session (each by a unique prefix), or a time.
 
-    A time names the newest commit on main's own line that was written by then. Raises NotFoundError, AmbiguousError
-    (with the matches), UsageError for what has none of these forms.
+    A session goes by the agent's own id too, in full. A time names the newest commit on main's own line that was
+    written by then. Raises NotFoundError, AmbiguousError (with the matches), UsageError for what has none of these
+    forms.
     """
     text = rev.strip().lower()
     if text in ("", "main", "head", "@"):
         return main_tip(place)
     moment = _moment(text, place.now())
-    if moment is not None:
+    if moment is not None and not _OLD.fullmatch(text):
         return _at_time(place, rev, moment)
-    if len(text) < 4 or not (is_prefix(text) or _HEX.fullmatch(text)):
-        raise UsageError(f"{rev!r} is not a REV", hint=f"a REV is {_FORMS}")
+    is_start = len(text) >= _SHORTEST and bool(is_prefix(text) or _HEX.fullmatch(text))
     # Sessions last, and only where nothing else fits: to find one that has ended takes a walk through all history.
-    found = _by_event(place, text) | _by_commit(place, text) or _by_session(place, text)
+    found = _by_event(place, text) | _by_commit(place, text) if is_start else {}
+    found = found or _by_session(place, rev.strip(), text if is_start else None)
+    if not found and moment is not None:
+        return _at_time(place, rev, moment)
+    if not found and not is_start:
+        raise UsageError(f"{rev!r} is not a REV", hint=f"a REV is {_FORMS}")
     if not found:
         raise NotFoundError(f"{rev!r} names nothing in this ledger", hint=f"a REV is {_FORMS}")
     if len(set(found.values())) > 1:
@@ -123,14 +134,15 @@ def _by_commit(place: Place, prefix: str) -> dict[str, Oid]:
     return {oid: oid for oid in place.store.find(prefix)} if _HEX.fullmatch(prefix) else {}
 
 
-def _by_session(place: Place, prefix: str) -> dict[str, Oid]:
-    found: dict[str, Oid] = {}
-    for commit in walk(place, tips(place)):
-        if commit.author.email.startswith(prefix):
-            found.setdefault(commit.author.email, commit.oid)
-            if len(prefix) == 36:
-                break
-    return found
+def _by_session(place: Place, own: str, prefix: str | None) -> dict[str, Oid]:
+    """The last commit of each session that an agent calls `own`; where none does, of those whose id starts so."""
+    last: dict[str, Commit] = {}
+    for commit in place.store.walk(tips(place), order="newest"):
+        last.setdefault(commit.author.email, commit)
+        if commit.author.email == prefix:
+            break
+    called = {s: c.oid for s, c in last.items() if SessionId.of(c.author.name, own) == s}
+    return called or {s: c.oid for s, c in last.items() if prefix and s.startswith(prefix)}
 
 
 def _at_time(place: Place, rev: str, moment: int) -> Oid:
