@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from ledger.actions.append import Draft
 from ledger.actions.import_transcripts import Imported, import_transcripts
-from ledger.actions.tip import event_of
+from ledger.actions.record import record
+from ledger.actions.session import Session
+from ledger.actions.tip import Author, event_of
 from ledger.api import Ledger, create_ledger
 from ledger.core.event import Event
 from ledger.core.ids import SessionId
@@ -60,6 +63,20 @@ def fsck(ledger: Ledger) -> str:
         )
         found += done.stdout + (done.stderr if done.returncode else "")
     return found
+
+
+def test_what_an_import_brought_is_recorded_by_nobody_again_nor_its_lines_after_that(ledger: Ledger) -> None:
+    take(ledger, SAMPLES[0])
+    before, layout = events(ledger), ledger.place.layout
+    assert layout is not None
+    layout.seen.unlink()  # a projection: record makes it again, lines and all
+    fact = next(e for e in before if e.origin is not None)
+    told = Draft("note.added", {"text": "worded otherwise"}, origin={**(fact.origin or {}), "source": "hook"})
+    session = Session(ledger.place, Author(fact.session, "any"), {})
+    assert record(ledger.place, session, [told]).events == ()
+    again = take(ledger, SAMPLES[0])
+    assert (again.events, again.bytes) == (0, 0)
+    assert events(ledger) == before
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda p: p.name)
