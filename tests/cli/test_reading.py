@@ -248,7 +248,7 @@ def test_a_ref_that_names_no_commit_is_damage(ledger: Run) -> None:
     session = Path(f".ledger/ledger.git/refs/heads/session/{SESSION}")
     session.parent.mkdir(parents=True, exist_ok=True)
     session.write_text(f"{blob}\n", encoding="ascii")
-    for command in (["log"], ["show", SET]):
+    for command in (["log"], ["show", SET], ["show", SESSION[:9]]):
         code, _, err = ledger(*command)
         assert code == 6
         assert f"{blob} is a blob, not a commit" in err

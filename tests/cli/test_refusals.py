@@ -11,6 +11,7 @@ from tests.cli.conftest import Run
 
 from ledger.actions.append import Draft
 from ledger.api import open_ledger
+from ledger.storage import opening
 from ledger.testing import Clock, fixed
 
 
@@ -181,6 +182,21 @@ def test_a_folder_that_is_no_ledger_is_named(run: Run, tmp_path: Path) -> None:
     code, _, err = run("get", "a", "--ledger", str(tmp_path))
     assert (code, err.startswith(f"error: {tmp_path} is not a ledger: it has no ")) == (3, True)
     assert err.endswith("hint: `ledger init` makes one, or completes one that was left half-made\n")
+    assert run("get", "a", "--ledger", "rs") == (
+        3,
+        "",
+        "error: rs is not a ledger: there is no such folder\n  hint: check the path; `ledger init` makes a ledger\n",
+    )
+
+
+@pytest.mark.parametrize(
+    "command", ["get a", "keys", "log", "show", "show abcd", "show 2h", "history a", "conflicts", "set a x", "undo"]
+)
+def test_a_ledger_without_its_first_event_is_none_yet(run: Run, command: str) -> None:
+    opening.create(Path(".ledger").absolute())
+    code, out, err = run(*command.split())
+    assert (code, out) == (3, "")
+    assert err.endswith("hint: `ledger init` completes it\n")
 
 
 @pytest.mark.parametrize(("what", "versions"), [("format", (1, 99)), ("fold", (99, 1))])

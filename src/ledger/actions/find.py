@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from ledger.actions.tip import event_id
 from ledger.core.ids import SessionId, is_prefix
-from ledger.errors import AmbiguousError, DamageError, NotFoundError, RefusedError, UsageError
+from ledger.errors import AmbiguousError, DamageError, NotALedgerError, NotFoundError, RefusedError, UsageError
 from ledger.storage.layout import MAIN
 from ledger.storage.place import Place
 from ledger.storage.store import Commit, Oid
@@ -35,6 +35,8 @@ def find_commit(place: Place, rev: str) -> Oid:
     """
     text = rev.strip().lower()
     if text in ("", "main", "head", "@"):
+        return main_tip(place)
+    if not tips(place):
         return main_tip(place)
     moment = _moment(text, place.now())
     if moment is not None and not _OLD.fullmatch(text):
@@ -83,10 +85,10 @@ def find_on_main(place: Place, rev: str) -> Oid:
 
 
 def main_tip(place: Place) -> Oid:
-    """The tip of main; raises NotFoundError in a ledger that has no event yet."""
+    """The tip of main; raises NotALedgerError in a ledger that has no event yet: one that was left half-made."""
     tip = place.store.ref(MAIN)
     if tip is None:
-        raise NotFoundError("this ledger has no events yet", hint="`ledger init` completes it")
+        raise NotALedgerError("this ledger has no events yet", hint="`ledger init` completes it")
     return tip
 
 
@@ -137,7 +139,7 @@ def _by_commit(place: Place, prefix: str) -> dict[str, Oid]:
 def _by_session(place: Place, own: str, prefix: str | None) -> dict[str, Oid]:
     """The last commit of each session that an agent calls `own`; where none does, of those whose id starts so."""
     last: dict[str, Commit] = {}
-    for commit in place.store.walk(tips(place), order="newest"):
+    for commit in walk(place, tips(place)):
         last.setdefault(commit.author.email, commit)
         if commit.author.email == prefix:
             break
