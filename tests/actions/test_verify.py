@@ -367,3 +367,17 @@ def test_a_problem_is_a_plain_record() -> None:
         "path": "a.yaml",
         "detail": "words",
     }
+
+
+def test_a_damaged_file_of_remembered_heads_is_named_and_an_empty_one_is_started_anew(git: Git, root: Path) -> None:
+    path = Layout(root).heads
+    kept = path.read_bytes()
+    path.write_bytes(kept.replace(kept[20:21], b"z", 1))
+    assert "heads-damaged" in [kind for kind, _, _ in kinds(checked(git))]
+    path.write_bytes(b"")
+    assert (checked(git).ok, checked(git).witnesses) == (True, ("heads",))
+
+
+def test_a_ledger_that_cannot_be_written_is_verified_all_the_same(git: Git, root: Path) -> None:
+    (Layout(root).index / "verified").mkdir()
+    assert checked(git).ok

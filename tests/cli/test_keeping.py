@@ -31,7 +31,7 @@ def test_verify_says_that_the_state_is_what_the_events_say(ledger: Run) -> None:
     document = answer(ledger, "verify", "--full")
     seconds = document.pop("seconds")
     assert seconds >= 0
-    assert document == {"ok": True, "commits": 3, "events": 3, "checked": 3, "problems": []}
+    assert document == {"ok": True, "commits": 3, "events": 3, "checked": 3, "problems": [], "witnesses": ["heads"]}
 
 
 def test_verify_ends_with_6_and_names_what_is_wrong(ledger: Run) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
@@ -17,7 +18,7 @@ from ledger.actions.objects import object_problems
 from ledger.actions.sweep import Progress, damage, sweep
 from ledger.core.fold import fold, version_of
 from ledger.core.state import State, is_same
-from ledger.errors import DamageError, NotFoundError
+from ledger.errors import DamageError, NotFoundError, StorageError
 from ledger.storage.codec import is_oid
 from ledger.storage.files import write_file
 from ledger.storage.layout import MAIN, is_ref_name
@@ -75,6 +76,7 @@ def verify(place: Place, *, full: bool = False, since: str | None = None, progre
     if full and not problems and len(order) <= NAIVE_UP_TO:
         problems += _naive_problems(place, heads)
     commits, events = known.commits + len(order), known.events + len(ids)
+    witnesses = ("heads",) if place.heads is not None and place.heads.all() else ()
     if not problems and since is None:
         _remember(place, _Known(tuple(heads), commits, events))
     return Report(
@@ -85,7 +87,7 @@ def verify(place: Place, *, full: bool = False, since: str | None = None, progre
         problems=tuple(problems),
         seconds=time.perf_counter() - started,
         since=known.heads,
-        witnesses=("heads",) if place.heads is not None and place.heads.all() else (),
+        witnesses=witnesses,
     )
 
 
@@ -179,6 +181,8 @@ def _read_ref(place: Place, name: str) -> Oid | None:
 def _rewritten(place: Place, known: _Known) -> Iterator[Problem]:
     """The heads that were seen before, and that what is there now no longer reaches."""
     main, tips = _read_ref(place, MAIN), _tips(place)
+    if place.heads is not None and not place.heads.is_intact():
+        yield Problem("heads-damaged", None, "heads", "the file of remembered heads is not as it was written")
     remembered = place.heads.all() if place.heads is not None else {}
     for ref, oid in remembered.items():
         here = [main] if ref == MAIN and main is not None else [] if ref == MAIN else tips
@@ -232,4 +236,9 @@ def _remember(place: Place, known: _Known) -> None:
     if place.layout is None or not known.heads:
         return
     kept = {"heads": known.heads, "commits": known.commits, "events": known.events}
-    write_file(place.layout.index / "verified", json.dumps(kept).encode(), durable=False)
+    # Where the disk is full or read-only the next run has more to do, and the answer is the same.
+    with suppress(StorageError):
+        write_file(place.layout.index / "verified", json.dumps(kept).encode(), durable=False)
+        main = place.store.ref(MAIN)
+        if place.heads is not None and main is not None and not place.heads.all():
+            place.heads.remember(MAIN, main)

@@ -45,6 +45,7 @@ def _document(report: Report) -> dict[str, Any]:
         "checked": report.checked,
         "problems": [{"kind": p.kind, "commit": p.commit, "path": p.path, "detail": p.detail} for p in report.problems],
         "seconds": round(report.seconds, 6),
+        "witnesses": list(report.witnesses),
     }
 
 
@@ -58,3 +59,5 @@ def _page(out: Output, report: Report) -> Iterator[str]:
         f"{out.paint(verdict, 'added' if report.ok else 'removed')}: {counted(report.commits, 'commit')}, "
         f"{counted(report.events, 'event')}, {checked}"
     )
+    if "heads" not in report.witnesses:
+        yield "No head was remembered to compare with: that a history was rewritten by the rules would not show."
