@@ -353,6 +353,18 @@ def test_the_page_of_exit_codes_names_every_error_at_its_code() -> None:
     assert documented == {c.__name__: c.exit_code for c in error_classes() if c.__module__ == errors.__name__}
 
 
+def test_a_hint_names_no_command_that_there_is_not() -> None:
+    from ledger.cli.app import COMMANDS
+
+    named = {
+        (str(path.relative_to(ROOT)), command)
+        for path in (ROOT / "src" / "ledger").rglob("*.py")
+        for command in re.findall(r"(?:`|run: )ledger ([a-z]+)", path.read_text())
+    }
+    assert named
+    assert {(path, command) for path, command in named if command not in COMMANDS} == set()
+
+
 # One line each of a person and of an agent: the least that an import can bring in.
 TRANSCRIPT = """\
 {"type":"user","uuid":"9a4d1c1e-0001-4000-8000-000000000001","parentUuid":null,"isSidechain":false,\

@@ -87,5 +87,5 @@ def sound_commit(store: EventStore, oid: Oid) -> bytes:
     """
     raw = store.commit_raw(oid)
     if object_id("commit", raw) != oid:
-        raise DamageError(f"commit {oid} is not what its id says", hint="run: ledger repair")
+        raise DamageError(f"commit {oid} is not what its id says", hint="run: ledger verify --full")
     return raw

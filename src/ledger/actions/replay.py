@@ -172,6 +172,8 @@ def _first_of(place: Place, session: str, end: Commit) -> tuple[str | None, Comm
         if commit.author.email == session:
             first = commit
     if first is None:
-        raise NotFoundError(f"no event of session {session} leads to {end.oid}", hint="`ledger sessions` lists them")
+        raise NotFoundError(
+            f"no event of session {session} leads to {end.oid}", hint="`ledger log` names the session of each event"
+        )
     parents = first.parents
     return None, (place.store.commit(parents[0]) if len(parents) == 1 else None)

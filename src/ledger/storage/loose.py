@@ -67,7 +67,7 @@ class LooseObjects:
         try:
             return _decoded(oid, stored)
         except ValueError as fault:
-            raise DamageError(f"{path}: {fault}", hint="run: ledger repair") from fault
+            raise DamageError(f"{path}: {fault}", hint="run: ledger verify --full") from fault
 
     def write(self, kind: Kind, data: bytes) -> Oid:
         """Store an object unless it is there; its id."""

@@ -167,7 +167,7 @@ def _search(git_dir: Path, prefix: str) -> list[tuple[Path, Oid]]:
 def _matches(index: Path, prefix: str) -> list[Oid]:
     with _mapped(index) as data:
         if data[:8] != _INDEX_HEADER:
-            raise DamageError(f"{index} is no version 2 pack index", hint="run: ledger repair")
+            raise DamageError(f"{index} is no version 2 pack index", hint="run: ledger verify --full")
         names = _Names(data)
         first = bytes.fromhex(prefix.ljust(40, "0"))
         places = range(bisect.bisect_left(names, first), len(names))

@@ -223,7 +223,7 @@ def set_ref_file(git_dir: Path, name: str, oid: Oid) -> None:
 def _value(path: str, data: bytes) -> Oid:
     text = data.rstrip(b"\n").decode("ascii", "replace")
     if not codec.is_oid(text):
-        raise DamageError(f"{path} holds no object id ({len(data)} bytes)", hint="run: ledger repair")
+        raise DamageError(f"{path} holds no object id ({len(data)} bytes)", hint="run: ledger verify --full")
     return text
 
 
@@ -234,7 +234,7 @@ def _packed_lines(path: str, data: bytes) -> list[tuple[str, Oid]]:
         if match:
             found.append((match[2].decode("utf-8", "surrogateescape"), match[1].decode("ascii")))
         elif not line.startswith(_IGNORED):
-            raise DamageError(f"{path}: line {number} is damaged", hint="run: ledger repair")
+            raise DamageError(f"{path}: line {number} is damaged", hint="run: ledger verify --full")
     return found
 
 
@@ -265,7 +265,7 @@ def _make_parents(folder: str, *, durable: bool) -> None:
 
 
 def _left_behind(lock: str) -> str:
-    return f"if no ledger or git process runs, it was left by a killed one; `ledger repair` removes {lock}"
+    return f"if no ledger or git process runs, it was left by a killed one: remove {lock}"
 
 
 def _ref_files(git_dir: Path) -> list[Path]:
