@@ -237,7 +237,7 @@ def _remember(place: Place, known: _Known) -> None:
         return
     kept = {"heads": known.heads, "commits": known.commits, "events": known.events}
     # Where the disk is full or read-only the next run has more to do, and the answer is the same.
-    with suppress(StorageError):
+    with suppress(OSError, StorageError):
         write_file(place.layout.index / "verified", json.dumps(kept).encode(), durable=False)
         main = place.store.ref(MAIN)
         if place.heads is not None and main is not None and not place.heads.all():
