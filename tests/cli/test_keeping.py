@@ -263,6 +263,15 @@ def test_what_an_import_passes_over_is_told_by_reason_and_not_without_end(ledger
     assert len(told) == 13
 
 
+def test_lines_that_are_not_understood_are_not_listed_without_end(ledger: Run, small_transcript: Path) -> None:
+    with small_transcript.open("a") as file:
+        file.write("{torn\n" * 13)
+    lines = ledger("import", str(small_transcript)).err.splitlines()
+    assert len(lines) == 11
+    assert lines[0].endswith("(the line itself is kept)")
+    assert lines[10] == "not understood: 3 more lines; --json lists them all"
+
+
 def test_an_import_names_what_it_cannot_take_once(ledger: Run, small_transcript: Path) -> None:
     assert ledger("import", "/dev/null").err.startswith("error: /dev/null is not a regular file\n")
     assert ledger("import", "bogus", str(small_transcript)) == (

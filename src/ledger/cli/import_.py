@@ -27,7 +27,7 @@ Words = Annotated[
 ]
 
 
-_LISTED = 10  # files passed over for one reason
+_LISTED = 10  # lines not understood, and files passed over for one reason
 
 
 def command(context: typer.Context, words: Words) -> None:
@@ -87,8 +87,10 @@ def _page(out: Output, imported: Imported) -> Iterator[str]:
 
 
 def _say(call: Call, imported: Imported) -> None:
-    for one in imported.rejected:
+    for one in imported.rejected[:_LISTED]:
         call.out.words(f"not understood: {visible(one.file)}:{one.line}: {one.reason} (the line itself is kept)")
+    if len(imported.rejected) > _LISTED:
+        call.out.words(f"not understood: {len(imported.rejected) - _LISTED:,} more lines; --json lists them all")
     for reason, files in _by_reason(imported.passed_over).items():
         if len(files) == 1:
             call.out.words(f"passed over: {files[0]}: {reason}")
