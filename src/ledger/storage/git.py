@@ -7,17 +7,18 @@ led by anybody's configuration; it is loaded only then, for it costs 70 to 110 m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ledger.errors import DamageError, NotALedgerError, NotFoundError
-from ledger.storage import codec, graph
+from ledger.storage import codec
 from ledger.storage.loose import LooseObjects
+from ledger.storage.objects import ObjectsStore
 from ledger.storage.pack import PackWriter, find_packed, pack_of
 from ledger.storage.refs import Refs
-from ledger.storage.store import HEADS, Commit, Kind, Oid, Order, TreeEntry
+from ledger.storage.store import HEADS, Commit, Kind, Oid
 from ledger.storage.trees import Trees
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _COMMITS_CACHED = 4_096
 _PARTS = ("HEAD", "config", "objects", "refs")
 
 
-class GitStore:
+class GitStore(ObjectsStore):
     """An EventStore on the bare repository at `path`.
 
     With `durable`, objects and refs are synced before a verb returns; without it the journal is
@@ -78,64 +79,6 @@ class GitStore:
                 self._commits.clear()
             self._commits[oid] = commit
         return commit
-
-    def commit_raw(self, oid: Oid) -> bytes:
-        """The bytes of commit `oid`."""
-        return self.read_object("commit", oid)
-
-    def read_file(self, tree: Oid, path: str) -> bytes | None:
-        """The bytes of the file at `path`, or None."""
-        return self._trees.read_file(tree, path)
-
-    def files(self, tree: Oid, prefix: str = "") -> Iterator[tuple[str, bytes]]:
-        """Every file under a folder with its bytes, sorted by path."""
-        return self._trees.files(tree, prefix)
-
-    def paths(self, tree: Oid, prefix: str = "") -> list[str]:
-        """Every file under a folder, sorted."""
-        return self._trees.paths(tree, prefix)
-
-    def tree_entries(self, tree: Oid, prefix: str = "") -> list[TreeEntry]:
-        """The names directly in one folder."""
-        return self._trees.entries(tree, prefix)
-
-    def changed_paths(self, old_tree: Oid | None, new_tree: Oid | None) -> list[str]:
-        """The files that differ between two trees, sorted."""
-        return self._trees.changed(old_tree, new_tree)
-
-    def edit_tree(
-        self,
-        tree: Oid | None,
-        changes: Mapping[str, bytes | None],
-        *,
-        take: tuple[Oid, Sequence[str]] | None = None,
-    ) -> Oid:
-        """Write the edited tree; see `EventStore.edit_tree`."""
-        return self._trees.edit(tree, changes, take)
-
-    def write_commit(self, raw: bytes) -> Oid:
-        """Write a commit from its bytes."""
-        return self.write_object("commit", raw)
-
-    def walk(
-        self,
-        include: Sequence[Oid],
-        exclude: Sequence[Oid] = (),
-        *,
-        first_parent: bool = False,
-        order: Order = "newest",
-    ) -> Iterator[Commit]:
-        """The commits of a range; see `EventStore.walk`."""
-        sort = graph.newest_first if order == "newest" else graph.parents_first
-        return sort(self.commit, include, exclude, first_parent)
-
-    def merge_bases(self, a: Oid, b: Oid) -> list[Oid]:
-        """All best common ancestors, sorted."""
-        return graph.merge_bases(self.commit, a, b)
-
-    def is_ancestor(self, ancestor: Oid, of: Oid) -> bool:
-        """Whether `ancestor` can be reached from `of`."""
-        return graph.is_ancestor(self.commit, ancestor, of)
 
     def find(self, prefix: str) -> list[Oid]:
         """The commits whose id starts with `prefix`, sorted, at most 16."""
