@@ -142,7 +142,8 @@ class _Restoration:
 
     def _is_rewritten(self) -> bool:
         try:
-            return self._place.heads is not None and is_rewritten(self._store, self._place.heads)
+            last = self._place.heads.last(MAIN) if self._place.heads is not None else None
+            return is_rewritten(self._store, last)
         except DamageError:
             # Every object is whole by now: what cannot be read on the way was written so by somebody else.
             return True

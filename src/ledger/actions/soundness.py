@@ -16,7 +16,7 @@ from ledger.storage.layout import MAIN, Layout
 from ledger.storage.locks import Lock
 from ledger.storage.loose import quarantine
 from ledger.storage.refs import bad_refs
-from ledger.storage.store import EventStore
+from ledger.storage.store import EventStore, Oid
 
 # At opening, so many of the newest records of so many journals are looked at, with all that they changed: 0.2 ms each.
 _RECORDS = 24
@@ -39,25 +39,26 @@ def needs_restoring(layout: Layout) -> bool:
     if any(bad_refs(git_dir) for git_dir in layout.repositories):
         return True
     store = GitStore(layout.git_dir)
-    heads = Heads(layout.heads)
+    last = Heads(layout.heads).last(MAIN)
     try:
-        if is_rewritten(store, heads):
+        if is_rewritten(store, last):
             return False
-        return _is_main_gone(layout, store) or not all(_is_kept(layout, store, path) for path in _newest(layout))
+        is_gone = last is not None and store.ref(MAIN) is None
+        return is_gone or not all(_is_kept(layout, store, path) for path in _newest(layout))
     except (DamageError, NotFoundError):
         return True
     finally:
         store.close()
 
 
-def is_rewritten(store: EventStore, heads: Heads) -> bool:
-    """Whether main has left the line on which it was last seen.
+def is_rewritten(store: EventStore, last: Oid | None) -> bool:
+    """Whether main has left the line of `last`, where it was last seen; never where that is not known.
 
     No crash does that: one leaves a ref where it was, takes it back, or takes it away. So it is not for
     restoration to mend, which would weave what somebody wrote over the history into it; `verify` names it.
     Raises DamageError for a commit on the way that cannot be read.
     """
-    last, now = heads.last(MAIN), store.ref(MAIN)
+    now = store.ref(MAIN)
     if last is None or now is None or last == now:
         return False
     try:
@@ -97,10 +98,6 @@ def _is_entrance(path: Path) -> bool:
 def _newest(layout: Layout) -> list[Path]:
     """The journals that were written last."""
     return sorted(layout.journal.glob("*.journal"), key=lambda path: path.stat().st_mtime_ns)[-_JOURNALS:]
-
-
-def _is_main_gone(layout: Layout, store: GitStore) -> bool:
-    return store.ref(MAIN) is None and Heads(layout.heads).last(MAIN) is not None
 
 
 def _is_kept(layout: Layout, store: GitStore, path: Path) -> bool:
