@@ -294,6 +294,7 @@ def test_writers_that_are_killed_at_any_moment_lose_nothing_that_they_acknowledg
     for writer in writers:
         writer.start()
     while not all(path.exists() and path.stat().st_size > 400 for path in acks):
+        assert all(writer.is_alive() for writer in writers)
         time.sleep(0.01)
     for writer in writers:
         time.sleep(chance.random() / 20)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,31 @@ def test_a_damaged_line_of_packed_refs_is_found(git_store: GitStore, git_dir: Pa
     with pytest.raises(DamageError, match="line 2"):
         git_store.ref(MAIN)
     assert [bad.path for bad in bad_refs(git_dir)] == [packed]
+
+
+def test_branches_that_others_end_meanwhile_are_passed_over(git_store: GitStore, git_dir: Path, git: Git) -> None:
+    oid = commit(git_store, "x")
+    names = [session_ref(f"{n}") for n in range(40)]
+    done = threading.Event()
+
+    def come_and_go() -> None:
+        refs = Refs(git_dir, durable=False)
+        while not done.is_set():
+            for name in names:
+                refs.move(name, oid, None)
+            for name in names:
+                refs.move(name, None, oid)
+
+    other = threading.Thread(target=come_and_go)
+    other.start()
+    try:
+        for _ in range(200):
+            assert bad_refs(git_dir) == []
+            assert left_locks(git_dir) == []
+            assert set(git_store.refs()) <= set(names)
+    finally:
+        done.set()
+        other.join()
 
 
 def test_a_ref_is_put_right_only_where_it_has_no_value(git_store: GitStore, git_dir: Path) -> None:

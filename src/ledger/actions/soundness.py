@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ledger.errors import DamageError, NotFoundError
 from ledger.storage import journal, opening, restore
-from ledger.storage.files import FOLDER_MODE
+from ledger.storage.files import FOLDER_MODE, modified
 from ledger.storage.git import GitStore
 from ledger.storage.heads import Heads
 from ledger.storage.journal import JournalRecord
@@ -97,7 +97,7 @@ def _is_entrance(path: Path) -> bool:
 
 def _newest(layout: Layout) -> list[Path]:
     """The journals that were written last."""
-    return sorted(layout.journal.glob("*.journal"), key=lambda path: path.stat().st_mtime_ns)[-_JOURNALS:]
+    return sorted(layout.journal.glob("*.journal"), key=lambda path: modified(path) or 0.0)[-_JOURNALS:]
 
 
 def _is_kept(layout: Layout, store: GitStore, path: Path) -> bool:

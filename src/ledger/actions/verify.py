@@ -20,7 +20,7 @@ from ledger.core.fold import fold, version_of
 from ledger.core.state import State, is_same
 from ledger.errors import DamageError, NotFoundError, StorageError
 from ledger.storage.codec import is_oid
-from ledger.storage.files import write_file
+from ledger.storage.files import files_below, write_file
 from ledger.storage.layout import MAIN, is_ref_name
 from ledger.storage.place import Place
 from ledger.storage.refs import bad_refs
@@ -166,7 +166,7 @@ def _ref_names(place: Place) -> Iterable[str]:
             raise
     # One ref that cannot be read must not hide the others.
     git_dir = place.layout.git_dir
-    files = [str(path.relative_to(git_dir)) for path in (git_dir / HEADS).rglob("*") if path.is_file()]
+    files = [str(path.relative_to(git_dir)) for path in files_below(git_dir / HEADS)]
     remembered = place.heads.all() if place.heads is not None else {}
     return sorted(name for name in {*files, *remembered} if is_ref_name(name))
 

@@ -39,6 +39,26 @@ def refusals(path: str | Path) -> Iterator[None]:
         raise storage_error(fault, fault.filename or path) from fault
 
 
+def files_below(folder: str | Path) -> Iterator[Path]:
+    """Every file below a folder, links included; what others remove meanwhile, and an absent folder, is passed over."""
+    for place, _, names in os.walk(folder, onerror=_tell_unless_gone):
+        for name in names:
+            yield Path(place, name)
+
+
+def modified(path: Path) -> float | None:
+    """When the file was last written (seconds since 1970); None where it is gone."""
+    try:
+        return path.lstat().st_mtime
+    except FileNotFoundError:
+        return None
+
+
+def _tell_unless_gone(fault: OSError) -> None:
+    if not isinstance(fault, FileNotFoundError):
+        raise fault
+
+
 def write_all(fd: int, data: bytes | bytearray) -> None:
     """Write every byte: a disk that fills up takes a part first, and only the next call fails."""
     with memoryview(data) as view:

@@ -6,12 +6,15 @@ history that was acknowledged (measured: three writers, ten seconds, every ref u
 
 from __future__ import annotations
 
+import os
 import time
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from ledger.errors import BusyError, StorageError
 from ledger.storage import journal
+from ledger.storage.files import modified
 from ledger.storage.journal import Journal
 from ledger.storage.layout import Layout
 from ledger.storage.locks import Lock
@@ -118,13 +121,14 @@ def _cut(layout: Layout, path: Path) -> bool:
 def _discard_session_locks(layout: Layout) -> None:
     """Remove the lock files of sessions that have not written for a day."""
     for path in layout.locks.glob("session-*"):
-        if time.time() - path.stat().st_mtime > _IDLE_SECONDS:
+        if time.time() - (modified(path) or time.time()) > _IDLE_SECONDS:
             Lock(path).discard()
 
 
 def _bytes(path: Path) -> int:
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(_allocated(file) for file in files)
+    if not path.is_dir():
+        return _allocated(path)
+    return sum(_allocated(Path(place, name)) for place, *names in os.walk(path) for name in chain(*names))
 
 
 def _allocated(path: Path) -> int:

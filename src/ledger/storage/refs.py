@@ -22,7 +22,15 @@ from typing import NamedTuple
 
 from ledger.errors import BusyError, DamageError, InvalidError, Problem
 from ledger.storage import codec
-from ledger.storage.files import FILE_MODE, FOLDER_MODE, storage_error, sync_folder, write_all
+from ledger.storage.files import (
+    FILE_MODE,
+    FOLDER_MODE,
+    files_below,
+    modified,
+    storage_error,
+    sync_folder,
+    write_all,
+)
 from ledger.storage.layout import is_ref_name, require_ref_name
 from ledger.storage.store import Oid
 
@@ -194,11 +202,12 @@ def bad_refs(git_dir: Path) -> list[BadRef]:
     """
     found = [BadRef(path, reason) for path in _ref_files(git_dir) if (reason := _fault(path))]
     packed = git_dir / "packed-refs"
-    if packed.exists():
-        try:
-            _packed_lines(str(packed), packed.read_bytes())
-        except DamageError as damage:
-            found.append(BadRef(packed, damage.message))
+    try:
+        _packed_lines(str(packed), packed.read_bytes())
+    except FileNotFoundError:
+        pass
+    except DamageError as damage:
+        found.append(BadRef(packed, damage.message))
     return found
 
 
@@ -207,8 +216,8 @@ def left_locks(git_dir: Path, *, older_than: float = 60.0) -> list[Path]:
 
     They are reported, never removed here: remove one only while holding the lock of recovery.
     """
-    places = [*git_dir.glob("*.lock"), *(git_dir / "refs").rglob("*.lock")]
-    return sorted(path for path in places if time.time() - path.lstat().st_mtime > older_than)
+    places = [*git_dir.glob("*.lock"), *(path for path in files_below(git_dir / "refs") if path.suffix == ".lock")]
+    return sorted(path for path in places if time.time() - (modified(path) or time.time()) > older_than)
 
 
 def set_ref_file(git_dir: Path, name: str, oid: Oid) -> None:
@@ -269,12 +278,14 @@ def _left_behind(lock: str) -> str:
 
 
 def _ref_files(git_dir: Path) -> list[Path]:
-    files = (git_dir / "refs").rglob("*")
-    return sorted(path for path in files if path.suffix != ".lock" and not path.is_dir())
+    return sorted(path for path in files_below(git_dir / "refs") if path.suffix != ".lock")
 
 
 def _fault(path: Path) -> str | None:
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:  # deleted since it was listed: its session published everything
+        return None
     if data.startswith(_SYMBOLIC) or codec.is_oid(data.rstrip(b"\n").decode("ascii", "replace")):
         return None
     return "is empty" if not data.strip(b"\0") else "holds no object id"
