@@ -139,6 +139,11 @@ class Layout:
         return self.locks / "recovery"
 
     @property
+    def live_lock(self) -> Path:
+        """Taken for a moment while a file in `live` changes hands."""
+        return self.locks / "live"
+
+    @property
     def boot(self) -> Path:
         """The machine's boot id when the ledger was last found sound."""
         return self.root / "boot"
