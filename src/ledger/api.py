@@ -34,6 +34,7 @@ from ledger.storage.config import Config, read_config
 from ledger.storage.heads import Heads
 from ledger.storage.layout import Layout
 from ledger.storage.place import Place
+from ledger.storage.queue import Queue
 
 if TYPE_CHECKING:
     from ledger.actions.append import Appended
@@ -243,7 +244,7 @@ def _place(
         payloads=PayloadStore(layout.payloads_dir, limit=config.max_attachment, durability=durability),
         heads=Heads(layout.heads),
         durability=durability,
-        uses_queue=uses_queue,
+        queue=Queue(layout.queue_lock) if uses_queue else None,
         accepts_clock=accepts_clock,
     )
 

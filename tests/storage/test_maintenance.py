@@ -92,11 +92,16 @@ def test_lock_files_of_idle_sessions_are_removed(layout: Layout) -> None:
     for session in ("idle", "held", "busy"):
         with Lock(layout.session_lock(session)).hold(0):
             pass
-    for session in ("idle", "held"):
-        os.utime(layout.session_lock(session), (1, 1))
+    line = layout.locks / "queue.line"
+    line.mkdir()
+    for draft in (line / ".left", line / ".fresh"):
+        os.mkfifo(draft)
+    for path in (layout.session_lock("idle"), layout.session_lock("held"), line / ".left"):
+        os.utime(path, (1, 1))
     with Lock(layout.session_lock("held")).hold(0, shared=True):
         maintenance.gc(layout)
     assert sorted(path.name for path in layout.locks.glob("session-*")) == ["session-busy", "session-held"]
+    assert [path.name for path in line.iterdir()] == [".fresh"]
 
 
 WRITER = """

@@ -191,7 +191,7 @@ def _set_left_lock_aside(place: Place, ref: str) -> bool:
     """
     if place.layout is None:
         return False
-    age = LEFT_SECONDS if place.uses_queue or ref != MAIN else UNQUEUED_LEFT_SECONDS
+    age = LEFT_SECONDS if place.queue is not None or ref != MAIN else UNQUEUED_LEFT_SECONDS
     lock = place.layout.git_dir / f"{ref}.lock"
     left = [path for path in left_locks(place.layout.git_dir, older_than=age) if path == lock]
     return bool(quarantine(left, place.layout.quarantine))
@@ -316,6 +316,6 @@ def _taking_turns(place: Place, author: Author, *, shared: bool) -> Iterator[Non
     with ExitStack() as stack:
         if place.layout is not None:
             stack.enter_context(Lock(place.layout.session_lock(author.session)).hold(LOCK_SECONDS))
-            if shared and place.uses_queue:
-                stack.enter_context(Lock(place.layout.queue_lock).hold(LOCK_SECONDS))
+        if shared and place.queue is not None:
+            stack.enter_context(place.queue.hold(LOCK_SECONDS))
         yield

@@ -27,6 +27,7 @@ from ledger.storage.layout import MAIN, Layout, is_ref_name, session_ref
 from ledger.storage.locks import Lock
 from ledger.storage.loose import quarantine, scan_loose
 from ledger.storage.place import Place
+from ledger.storage.queue import Queue
 from ledger.storage.refs import bad_refs, left_locks
 from ledger.storage.store import Commit, Oid
 from ledger.storage.tree import TreeReader, encode
@@ -216,7 +217,7 @@ def _alone(layout: Layout) -> Iterator[None]:
         stack.enter_context(Lock(layout.recovery_lock).hold(LOCK_SECONDS))
         for path in sorted(layout.journal.glob("*.journal")):
             stack.enter_context(Lock(layout.session_lock(path.stem)).hold(LOCK_SECONDS))
-        stack.enter_context(Lock(layout.queue_lock).hold(LOCK_SECONDS))
+        stack.enter_context(Queue(layout.queue_lock).hold(LOCK_SECONDS))
         yield
 
 

@@ -36,13 +36,33 @@ class Lock:
         Waits at most `timeout` seconds (0: not at all), then raises BusyError with the holder's
         process id if it is known.
         """
-        fd = self._take(timeout, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        fd = self.take(timeout, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         try:
-            if not shared:
-                _sign(fd)
             yield
         finally:
             os.close(fd)
+
+    def grab(self) -> int | None:
+        """Take the lock at once, or not at all: a descriptor, which holds it until it is closed."""
+        fd = self._open()
+        try:
+            if _try(fd, fcntl.LOCK_EX) and self._is_file_of(fd):
+                _sign(fd)
+                return fd
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+        return None
+
+    def busy(self, timeout: float) -> BusyError:
+        """The error of whoever waited `timeout` seconds in vain: it names the holder's process if that is known."""
+        holder = self.holder()
+        who = "another process" if holder is None else f"process {holder}"
+        return BusyError(
+            f"{self.path.name} is held by {who} (waited {timeout:g} s)",
+            hint="try again; if that process hangs, end it: the lock goes with it",
+        )
 
     def is_held(self) -> bool:
         """Whether somebody holds the lock at this moment."""
@@ -70,13 +90,19 @@ class Lock:
         except (OSError, ValueError):
             return None
 
-    def _take(self, timeout: float, how: int) -> int:
+    def take(self, timeout: float, how: int = fcntl.LOCK_EX) -> int:
+        """Wait at most `timeout` seconds for the lock: a descriptor, which holds it until it is closed.
+
+        Raises BusyError.
+        """
         while True:
             fd = self._open()
             try:
                 self._wait(fd, timeout, how)
                 # Whoever held it may have discarded the file: then this lock is one of nobody else.
                 if self._is_file_of(fd):
+                    if how == fcntl.LOCK_EX:
+                        _sign(fd)
                     return fd
             except BaseException:
                 os.close(fd)
@@ -95,7 +121,7 @@ class Lock:
         while not _try(fd, how):
             left = deadline - time.monotonic()
             if left <= 0:
-                raise self._busy(timeout)
+                raise self.busy(timeout)
             time.sleep(min(left, random.uniform(pause / 2, pause)))  # noqa: S311 - jitter, not a secret
             pause = min(pause * 2, _LONGEST_PAUSE)
 
@@ -109,14 +135,6 @@ class Lock:
                 return os.open(self.path, flags, FILE_MODE)
         except OSError as fault:
             raise storage_error(fault, self.path) from fault
-
-    def _busy(self, timeout: float) -> BusyError:
-        holder = self.holder()
-        who = "another process" if holder is None else f"process {holder}"
-        return BusyError(
-            f"{self.path.name} is held by {who} (waited {timeout:g} s)",
-            hint="try again; if that process hangs, end it: the lock goes with it",
-        )
 
 
 def _try(fd: int, how: int) -> bool:

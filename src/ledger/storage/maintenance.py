@@ -56,7 +56,7 @@ def gc(layout: Layout, *, timeout: float = 0.0, is_full: bool = False) -> list[M
     with Lock(layout.maintenance_lock).hold(timeout):
         done = [_maintain(git_dir, is_full) for git_dir in layout.repositories]
         cut_journals(layout)
-        _discard_session_locks(layout)
+        _discard_left_locks(layout)
         return done
 
 
@@ -118,11 +118,16 @@ def _cut(layout: Layout, path: Path) -> bool:
     return True
 
 
-def _discard_session_locks(layout: Layout) -> None:
-    """Remove the lock files of sessions that have not written for a day."""
-    for path in layout.locks.glob("session-*"):
-        if time.time() - (modified(path) or time.time()) > _IDLE_SECONDS:
-            Lock(path).discard()
+def _discard_left_locks(layout: Layout) -> None:
+    """Remove the lock files of sessions that have not written for a day, and tickets that never stood in line."""
+    for path in filter(_is_idle, layout.locks.glob("session-*")):
+        Lock(path).discard()
+    for path in filter(_is_idle, layout.locks.glob("*.line/.*")):
+        path.unlink(missing_ok=True)
+
+
+def _is_idle(path: Path) -> bool:
+    return time.time() - (modified(path) or time.time()) > _IDLE_SECONDS
 
 
 def _bytes(path: Path) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ledger.storage.heads import Heads
 from ledger.storage.journal import Journal
 from ledger.storage.layout import Layout
+from ledger.storage.queue import Queue
 from ledger.storage.store import EventStore, Oid
 from ledger.storage.tree import TreeReader
 
@@ -22,7 +23,7 @@ class Place:
     """One open ledger.
 
     `now` gives microseconds since 1970 and `random62` fresh random bits: the core takes both as
-    arguments. A ledger in memory has no layout, hence no locks, journal, heads or payloads.
+    arguments. A ledger in memory has no layout, hence no locks, queue, journal, heads or payloads.
     """
 
     store: EventStore
@@ -34,7 +35,7 @@ class Place:
     payloads: PayloadStore | None = None
     heads: Heads | None = None
     durability: str = "full"
-    uses_queue: bool = True
+    queue: Queue | None = None
     accepts_clock: bool = False
     journals: dict[str, Journal] = field(default_factory=dict)
     _reader: TreeReader | None = None
