@@ -120,6 +120,10 @@ def test_json_on_the_command_line_is_json(ledger: Run) -> None:
         ({"type": "epoch.started", "data": {}}, "type: epoch.started is written by the ledger alone"),
         ({"type": "redaction.applied", "data": {}}, "type: redaction.applied is written by the ledger alone"),
         ({"type": "session.crashed", "data": {"reason": "x"}}, "type: session.crashed is written by the ledger"),
+        (
+            {"type": "session.ended", "data": {}},
+            "type: session.ended is written by the ledger alone, by `ledger session end`",
+        ),
         ({"type": "session.recovered", "data": {}}, "type: session.recovered is written by the ledger alone"),
         ([1], "must be a mapping with type and data"),
     ],

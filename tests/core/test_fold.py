@@ -141,6 +141,14 @@ def test_a_session_that_had_ended_is_on_the_roster_again_when_it_is_resumed() ->
     assert entry["event"] == history[2].id
 
 
+@pytest.mark.parametrize("name", ["session.resumed", "session.started"])
+def test_a_crashed_session_that_goes_on_is_no_longer_crashed(name: str) -> None:
+    history = [at(1, "session.started"), at(2, "session.crashed"), at(3, name)]
+    entry = fold(history).get(session_path(EVENTS["session.started"].session)) or NONE
+    assert "crashed" not in entry
+    assert entry["started"] == history[0].time
+
+
 @pytest.mark.parametrize("name", ["session.crashed", "session.recovered", "session.ended", "checkpoint.created"])
 def test_what_happens_to_a_session_that_is_not_on_the_roster_changes_nothing(name: str) -> None:
     assert fold([EVENTS[name]]) == State()

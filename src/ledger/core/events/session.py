@@ -33,8 +33,12 @@ def unit_of_session(event: Event) -> tuple[str, ...]:
 
 
 def enter(reader: Reader, event: Event) -> Changes:
-    """Put the session on the roster; where it is already, what it says of itself is brought up to date."""
+    """Put the session on the roster; where it is already, what it says of itself is brought up to date.
+
+    Whoever goes on is no longer crashed.
+    """
     entry = reader.get(session_path(event.session)) or {"started": event.time}
+    entry = {name: value for name, value in entry.items() if name != "crashed"}
     told = {name: event.data[name] for name in _ROSTER if name in event.data}
     return mark(event, entry | told)
 

@@ -23,4 +23,10 @@ def apply(reader: Reader, event: Event) -> Changes:
     return changes
 
 
-KIND = Kind(type="session.ended", titles=titles, footprint=footprint, apply=apply)
+KIND = Kind(
+    type="session.ended",
+    titles=titles,
+    footprint=footprint,
+    apply=apply,
+    by_ledger="by `ledger session end`, which frees the session's leases too",
+)
