@@ -1,37 +1,61 @@
-"""Roster: the sessions that have started and not ended, and which of them a name means."""
+"""Roster: the sessions that have started and not ended, those of the past, and which of them a name means."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from ledger.actions.read import reader_at
-from ledger.actions.tip import Author
-from ledger.core.state import Document, Reader, session_path
+from ledger.actions.find import main_tip, tips, walk
+from ledger.actions.tip import Author, event_of
+from ledger.core.event import Event
+from ledger.core.state import Document, session_path
 from ledger.errors import AmbiguousError, NotFoundError
 from ledger.storage.layout import SESSIONS, session_of
 from ledger.storage.place import Place
+from ledger.storage.store import Oid
 from ledger.storage.tree import TreeReader
 
 _FOLDER = "sessions/"
-_FILE = "/session.yaml"
+
+# In an event's canonical text nothing else begins a line so: what is inside `data` is moved in.
+_STARTS = (b"\ntype: session.started\n", b"\ntype: session.resumed\n")
+_END = b"\ntype: session.ended\n"
 
 
-def list_sessions(reader: Reader) -> Iterator[tuple[str, Document]]:
-    """Every session on the roster of a state with its entry, sorted by id."""
-    for path, document in reader.under(_FOLDER):
-        if path.endswith(_FILE) and path.count("/") == 2:
-            yield path[len(_FOLDER) : -len(_FILE)], document
+class Past(NamedTuple):
+    """A session that has ended: who it was, what it told of itself, since when (None: not known), and its end."""
+
+    author: Author
+    told: Document
+    started: str | None
+    ended: str
+    reason: str
 
 
 def all_sessions(place: Place) -> dict[str, Document]:
     """Every session on the roster of main, and those whose entry is on a line of their own so far."""
-    found = dict(list_sessions(reader_at(place)))
+    found = dict(_listed(place, main_tip(place)))
     for ref, tip in place.store.refs(SESSIONS).items():
         session = session_of(ref) or ""
-        entry = TreeReader(place.store, place.store.commit(tip).tree).get(session_path(session))
-        if entry is not None:
-            found.setdefault(session, entry)
+        if session not in found:
+            entry = _entry_at(place, tip, session)
+            if entry is not None:
+                found[session] = entry
     return found
+
+
+def _listed(place: Place, tip: Oid) -> Iterator[tuple[str, Document]]:
+    # Folder by folder: the contexts of the sessions, which may be large, are not read.
+    tree = place.store.commit(tip).tree
+    reader = TreeReader(place.store, tree)
+    for folder in place.store.tree_entries(tree, _FOLDER):
+        entry = reader.get(session_path(folder.name))
+        if entry is not None:
+            yield folder.name, entry
+
+
+def _entry_at(place: Place, tip: Oid, session: str) -> Document | None:
+    return TreeReader(place.store, place.store.commit(tip).tree).get(session_path(session))
 
 
 def find_session(place: Place, name: str) -> Author:
@@ -48,9 +72,57 @@ def find_session(place: Place, name: str) -> Author:
             hint="a session enters the roster with its first event, and leaves it when it ends",
         )
     if len(found) > 1:
-        raise AmbiguousError(
-            f"{name!r} fits {len(found)} sessions: {', '.join(found[:5])}",
-            matches=found,
-            hint="give more characters of the one you mean",
-        )
+        raise _ambiguous(name, found)
     return Author(found[0], str(roster[found[0]].get("agent", "agent")))
+
+
+def past_sessions(place: Place, limit: int | None = None) -> list[Past]:
+    """The sessions that have ended, the last one first; with `limit`, so many, and history is read back for no more."""
+    on_roster = all_sessions(place)
+    ends: dict[str, tuple[str, Event]] = {}
+    starts: dict[str, Event] = {}
+    for agent, event in _lives(place):
+        if event.session in on_roster:
+            continue
+        if event.type != "session.ended":
+            if event.session in ends:
+                starts.setdefault(event.session, event)
+        elif limit is None or len(ends) < limit:
+            ends.setdefault(event.session, (agent, event))
+        if len(starts) == limit:
+            break
+    return [_past(agent, end, starts.get(session)) for session, (agent, end) in ends.items()]
+
+
+def find_past(place: Place, name: str) -> Past | None:
+    """The session that has ended and that `name` means: its id, the id's first characters, or the agent's own id.
+
+    None where there is none; raises AmbiguousError with the sessions that it fits. Reads all of history.
+    """
+    past = past_sessions(place)
+    found = [one for one in past if one.told.get("key") == name]
+    found = found or [one for one in past if one.author.session.startswith(name.lower())]
+    if len(found) > 1:
+        raise _ambiguous(name, [one.author.session for one in found])
+    return found[0] if found else None
+
+
+def _lives(place: Place) -> Iterator[tuple[str, Event]]:
+    """The events by which sessions start, go on and end, each with the session's agent, the newest first."""
+    for commit in walk(place, tips(place)):
+        if any(mark in commit.message for mark in (*_STARTS, _END)):
+            yield commit.author.name, event_of(commit)
+
+
+def _past(agent: str, end: Event, start: Event | None) -> Past:
+    told = {} if start is None else {name: value for name, value in start.data.items() if name != "source"}
+    reason = str(end.data.get("reason", ""))
+    return Past(Author(end.session, agent), told, None if start is None else start.time, end.time, reason)
+
+
+def _ambiguous(name: str, matches: Sequence[str]) -> AmbiguousError:
+    return AmbiguousError(
+        f"{name!r} fits {len(matches)} sessions: {', '.join(matches[:5])}",
+        matches=matches,
+        hint="give more characters of the one you mean",
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,12 @@ from ledger.actions.tip import Author
 from ledger.core.entry import siblings
 from ledger.core.event import Prev
 from ledger.core.state import Reader, session_path
+from ledger.errors import NotFoundError
+from ledger.storage import live
 from ledger.storage.place import Place
+
+_LEASE_FOLDER = "leases/"
+_LEASES = 256  # that one `session.ended` may list
 
 
 class Session:
@@ -26,6 +32,7 @@ class Session:
     def __init__(self, place: Place, author: Author, roster: dict[str, Any]) -> None:
         self._place, self.author, self._roster = place, author, roster
         self._seen: dict[str, Prev] = {}
+        self._held: live.Held | None = None
 
     @property
     def id(self) -> str:
@@ -40,17 +47,42 @@ class Session:
             self._seen[key] = heads[0] if len(heads) == 1 else heads
         return found
 
-    def start(self, **roster: Any) -> Appended:
-        """Enter the roster; does nothing where the session is on it already."""
-        self._roster |= roster
-        return self._append([], shared=True)
+    def start(self, *, pid: int | None = None, **roster: Any) -> Appended:
+        """Claim the session for this process, or for process `pid`, and enter the roster.
 
-    def end(self, reason: str | None = None, leases: Sequence[str] = ()) -> Appended:
-        """Leave the roster, with all of the session's own context."""
-        data: dict[str, Any] = {"reason": reason} if reason else {}
-        if leases:
-            data["leases"] = list(leases)
-        return self._append([Draft("session.ended", data)], shared=True)
+        Writes nothing where it is on the roster already. Raises BusyError while another process runs it.
+        """
+        self._roster |= roster
+        with self._claiming(pid):
+            return self._append([], shared=True)
+
+    def resume(self, *, pid: int | None = None, **roster: Any) -> Appended:
+        """Go on with a session that crashed, was interrupted or has ended; claims it as `start` does.
+
+        Raises NotFoundError for a session that is not on the roster and whose key is not known.
+        """
+        self._roster |= roster
+        with self._claiming(pid):
+            return append_shared(self._place, self.author, [self._resumption])
+
+    def end(self, reason: str | None = None) -> Appended:
+        """Leave the roster, with all of the session's own context, and free its leases.
+
+        What it had not published yet is. Writes nothing where it has ended already. One event frees 256 leases;
+        more than these run out.
+        """
+        done = append_shared(self._place, self.author, [ending(self.id, reason)])
+        if self._place.layout is not None:
+            live.leave(self._place.layout, self.id)
+        if self._held is not None:
+            self._held.leave()
+            self._held = None
+        return done
+
+    def tell(self, doing: live.Doing) -> None:
+        """Say that the session is working, or waiting for somebody; heard by who asks for the sessions."""
+        if self._place.layout is not None:
+            live.tell(self._place.layout, self.id, doing)
 
     def set(
         self, key: str, value: Any, *, policy: str | None = None, scope: str = "shared", ttl: int | None = None
@@ -107,6 +139,8 @@ class Session:
     def _append(self, drafts: Sequence[Draft | Writer], *, shared: bool) -> Appended:
         append = append_shared if shared else append_private
         done = append(self._place, self.author, [self._entrance, *drafts])
+        if self._place.layout is not None:
+            live.touch(self._place.layout, self.id)
         return _without_entrance(done) if drafts else done
 
     def _entrance(self, reader: Reader) -> Draft | None:
@@ -115,10 +149,49 @@ class Session:
             return None
         return Draft("session.started", {"agent": self.author.agent, **self._roster})
 
+    def _resumption(self, reader: Reader) -> Draft:
+        entry = reader.get(session_path(self.id)) or {}
+        key = self._roster.get("key") or entry.get("key")
+        if key is None:
+            raise NotFoundError(
+                f"session {self.id} is not on the roster", hint="`ledger sessions --all` lists those that have ended"
+            )
+        return Draft("session.resumed", {"agent": self.author.agent, **self._roster, "key": key})
+
+    @contextmanager
+    def _claiming(self, pid: int | None) -> Iterator[None]:
+        """Hold the session for a process; a claim whose event is refused is given back."""
+        if self._place.layout is None:
+            yield
+            return
+        held = live.claim(self._place.layout, self.id, pid=pid, lasting=pid is None)
+        try:
+            yield
+        except BaseException:
+            held.leave()
+            raise
+        earlier, self._held = self._held, held
+        if earlier is not None:
+            earlier.leave()
+
     def _target(self, key: str, policy: str | None, scope: str, ttl: int | None = None) -> writers.Target:
         owner = self.id if scope == "session" else None
         saw = self._seen.get(key) if owner is None else None
         return writers.Target(key, owner, policy, ttl, saw, sees_tip=saw is None)
+
+
+def ending(session: str, reason: str | None = None) -> Writer:
+    """The end of a session, which frees every lease that it holds; None where it is not on the roster."""
+
+    def write(reader: Reader) -> Draft | None:
+        if reader.get(session_path(session)) is None:
+            return None
+        leases = reader.under(_LEASE_FOLDER)
+        held = [path[len(_LEASE_FOLDER) : -len(".yaml")] for path, lease in leases if lease["session"] == session]
+        data: dict[str, Any] = {"reason": reason} if reason else {}
+        return Draft("session.ended", data | ({"leases": held[:_LEASES]} if held else {}))
+
+    return write
 
 
 def _without_entrance(done: Appended) -> Appended:

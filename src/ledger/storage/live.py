@@ -69,7 +69,8 @@ class Claim:
 class Live:
     """A live file as it was found: the claim (None if unreadable), the verdict on it, and why.
 
-    `age` is the time since the last heartbeat, in seconds; `is_locked`, whether a process that stays holds it.
+    `age` is the time since the last heartbeat and `quiet` since it last did something, as far as is known, both in
+    seconds: a heartbeat alone is nothing done. `is_locked`: a process that stays holds it.
     """
 
     session: str
@@ -77,6 +78,7 @@ class Live:
     verdict: Verdict
     why: str
     age: float
+    quiet: float
     is_locked: bool
 
 
@@ -320,9 +322,10 @@ def _look(path: Path, now: float) -> Live | None:
         return None
     age = max(0.0, now - content.touched)
     if made is None:
-        return Live(path.name, None, "unreadable", _UNREADABLE, age, content.is_locked)
+        return Live(path.name, None, "unreadable", _UNREADABLE, age, age, content.is_locked)
     verdict, why = _judge(made, age, is_locked=content.is_locked)
-    return Live(path.name, made, verdict, why, age, content.is_locked)
+    told = max(0.0, now - made.since)
+    return Live(path.name, made, verdict, why, age, told if made.lasting else min(told, age), content.is_locked)
 
 
 def _stable(path: Path) -> tuple[_Content | None, Claim | None]:
