@@ -172,6 +172,31 @@ def test_a_task_that_nobody_created_stays_unknown(name: str) -> None:
     assert fold([EVENTS[name]]) == State()
 
 
+def test_a_task_that_is_assigned_anew_is_open_again() -> None:
+    history = [at(1, "task.created"), at(2, "task.started"), at(3, "task.completed")]
+    anew = at(4, "task.assigned", data={"task": "port-auth", "role": "dev"})
+    entry = fold([*history, anew]).get(task_path("port-auth")) or NONE
+    assert (entry["status"], entry["role"]) == ("open", "dev")
+    assert not {"to", "started", "ended", "outcome"} & set(entry)
+
+
+def test_of_two_sessions_that_start_one_task_the_first_stays() -> None:
+    other = "0b5ad3f2-6c1e-5f0a-9d2e-7a1b2c3d4e5f"
+    history = [at(1, "task.created"), at(2, "task.started"), at(3, "task.started", session=other)]
+    entry = fold(history).get(task_path("port-auth")) or NONE
+    assert (entry["to"], entry["started"], entry["last"]) == (history[1].session, history[1].time, history[2].id)
+
+
+def test_only_its_owner_renews_a_lease_and_another_session_that_takes_it_must_say_why() -> None:
+    other = "0b5ad3f2-6c1e-5f0a-9d2e-7a1b2c3d4e5f"
+    acquired = replace(EVENTS["lease.acquired"], id=LEASE)
+    foreign = {"session": other, "data": {"lease": LEASE}}
+    assert fold([acquired, at(9, "lease.renewed", **foreign)]) == fold([acquired])
+    assert fold([acquired, at(9, "lease.released", **foreign)]) == fold([acquired])
+    told = {"lease": LEASE, "because": "its owner is dead"}
+    assert fold([acquired, at(9, "lease.released", session=other, data=told)]) == State()
+
+
 def test_a_lease_lives_until_it_is_released_or_its_owner_ends() -> None:
     acquired = replace(EVENTS["lease.acquired"], id=LEASE)
     path = lease_path(LEASE)

@@ -1,4 +1,4 @@
-"""`lease.released`: given back by its owner, or taken from one that is proven dead."""
+"""`lease.released`: given back by its owner, or taken from it by another session, which must say why."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from ledger.core.state import Changes, Reader, lease_path
 
 def apply(reader: Reader, event: Event) -> Changes:
     path = lease_path(event.data["lease"])
-    return {} if reader.get(path) is None else {path: None}
+    lease = reader.get(path)
+    if lease is None:
+        return {}
+    return {path: None} if lease["session"] == event.session or event.data.get("because") else {}
 
 
 KIND = Kind(type="lease.released", titles=titles, footprint=unit_of_lease, apply=apply)

@@ -1,4 +1,4 @@
-"""`lease.renewed`: its owner lives and still needs it."""
+"""`lease.renewed`: its owner lives and still needs it; from another session it changes nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ledger.core.state import Changes, Reader, lease_path
 def apply(reader: Reader, event: Event) -> Changes:
     path = lease_path(event.data["lease"])
     lease = reader.get(path)
-    if lease is None:
+    if lease is None or lease["session"] != event.session:
         return {}
     told = {"ttl": event.data["ttl"]} if "ttl" in event.data else {}
     return {path: lease | told | {"event": event.id, "last": event.id, "renewed": event.time}}

@@ -10,6 +10,9 @@ from ledger.core.key import key_problems
 from ledger.core.state import Changes, Reader, task_path
 from ledger.errors import Problem
 
+# What a task loses that is to be done anew.
+REOPENED = {"status": "open", "started": None, "ended": None, "outcome": None}
+
 
 def titles(data: Data) -> Titles:
     """The task and what is said of it."""
