@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from tests.storage.contract import commit
 
 from ledger.storage import pack
@@ -49,20 +46,6 @@ def test_our_index_is_the_one_that_git_makes(git_store: GitStore, git_dir: Path,
     assert made.with_suffix(".idx").read_bytes() == (tmp_path / "idx").read_bytes()
 
 
-@pytest.mark.parametrize("length", [4, 5, 11, 40])
-def test_packed_ids_are_found_by_their_start(git_dir: Path, length: int) -> None:
-    writer = PackWriter(git_dir)
-    oids = [object_id("blob", b"%d" % n) for n in range(500)]
-    for n, oid in enumerate(oids):
-        writer.add(oid, "blob", b"%d" % n)
-    writer.finish()
-    for oid in oids:
-        assert pack.find_packed(git_dir, oid[:length]) == sorted(o for o in oids if o.startswith(oid[:length]))
-        assert pack.pack_of(git_dir, oid) is not None
-    assert pack.find_packed(git_dir, "ffff" + "f" * 36) == []
-    assert pack.pack_of(git_dir, "0" * 40) is None
-
-
 def test_offsets_beyond_2_gib_go_to_the_table_of_large_ones() -> None:
     small, large = pack._offsets([12, 2**31 - 1, 2**31, 2**33])
     assert small == b"".join(n.to_bytes(4, "big") for n in (12, 2**31 - 1, 2**31, 2**31 + 1))
@@ -86,24 +69,3 @@ def test_an_abandoned_pack_leaves_no_file(git_dir: Path) -> None:
     writer.add(object_id("blob", b"x"), "blob", b"x")
     writer.abandon()
     assert list((git_dir / "objects" / "pack").iterdir()) == []
-
-
-def test_packs_may_be_replaced_while_they_are_searched(git_store: GitStore, git_dir: Path, git: Git) -> None:
-    with git_store.bulk():
-        oid = [commit(git_store, f"{n}") for n in range(PACK_FROM)][7]
-    stop = threading.Event()
-
-    def repack() -> None:
-        while not stop.is_set():
-            commit(GitStore(git_dir), f"{time.monotonic_ns()}")
-            git("repack", "-q", "-a", "-d", "-k")
-
-    other = threading.Thread(target=repack)
-    other.start()
-    try:
-        found = {pack.pack_of(git_dir, oid) for _ in range(4_000)}
-    finally:
-        stop.set()
-        other.join()
-    assert None not in found
-    assert len(found) > 1

@@ -1,4 +1,4 @@
-"""Packs: many objects in one file, written and searched without git.
+"""A pack: many objects in one file, written without git.
 
 Version 2 of both formats, no deltas (maintenance adds them later), deflate level 1. A pack becomes
 visible when its index appears, so the index is renamed last.
@@ -9,16 +9,12 @@ from __future__ import annotations
 import bisect
 import hashlib
 import itertools
-import mmap
 import os
 import struct
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from ledger.errors import BusyError, DamageError
 from ledger.storage import codec
 from ledger.storage.files import refusals, sync_folder, write_all
 from ledger.storage.store import Kind, Oid
@@ -30,8 +26,6 @@ _HEADER = struct.Struct(">4sII")
 _INDEX_HEADER = b"\xfftOc\x00\x00\x00\x02"
 _LARGE = 0x8000_0000
 _CHUNK = 1 << 20
-
-_SEARCHES = 10
 
 _drafts = itertools.count()
 
@@ -139,60 +133,6 @@ class PackWriter:
         os.close(self._fd)
         self._fd = -1
         return sha.digest()
-
-
-def find_packed(git_dir: Path, prefix: str) -> list[Oid]:
-    """The ids of packed objects that start with `prefix`, sorted."""
-    return sorted({oid for _, oid in _search(git_dir, prefix)})
-
-
-def pack_of(git_dir: Path, oid: Oid) -> Path | None:
-    """A pack that holds the object, or None."""
-    return next((index.with_suffix(".pack") for index, _ in _search(git_dir, oid)), None)
-
-
-def _search(git_dir: Path, prefix: str) -> list[tuple[Path, Oid]]:
-    for _ in range(_SEARCHES):
-        try:
-            return [
-                (index, oid)
-                for index in (git_dir / "objects" / "pack").glob("pack-*.idx")
-                for oid in _matches(index, prefix)
-            ]
-        except FileNotFoundError:  # repacked since the folder was listed: what it held lies in a newer pack
-            continue
-    raise BusyError(f"the packs of {git_dir} were replaced {_SEARCHES} times while they were searched")
-
-
-def _matches(index: Path, prefix: str) -> list[Oid]:
-    with _mapped(index) as data:
-        if data[:8] != _INDEX_HEADER:
-            raise DamageError(f"{index} is no version 2 pack index", hint="run: ledger verify --full")
-        names = _Names(data)
-        first = bytes.fromhex(prefix.ljust(40, "0"))
-        places = range(bisect.bisect_left(names, first), len(names))
-        return list(itertools.takewhile(lambda oid: oid.startswith(prefix), (names[place].hex() for place in places)))
-
-
-class _Names:
-    """The sorted ids of an index, as a sequence for bisect."""
-
-    def __init__(self, data: mmap.mmap) -> None:
-        self._data = data
-        self._start = 8 + 256 * 4
-
-    def __len__(self) -> int:
-        return int.from_bytes(self._data[self._start - 4 : self._start], "big")
-
-    def __getitem__(self, place: int) -> bytes:
-        start = self._start + 20 * place
-        return self._data[start : start + 20]
-
-
-@contextmanager
-def _mapped(path: Path) -> Iterator[mmap.mmap]:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        yield data
 
 
 def _index_bytes(places: dict[Oid, _Place], checksum: bytes) -> bytes:

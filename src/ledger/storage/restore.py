@@ -18,7 +18,7 @@ from ledger.storage.journal import JournalRecord
 from ledger.storage.layout import Layout
 from ledger.storage.loose import LooseObjects
 from ledger.storage.opening import CONFIG, HEAD
-from ledger.storage.pack import pack_of
+from ledger.storage.packs import Packs
 from ledger.storage.refs import BadRef, bad_refs
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -85,8 +85,11 @@ def missing_commits(git_dir: Path, records: Iterable[JournalRecord]) -> list[Jou
 
     One in a pack counts as stored: packs are synced before they get their name; `fsck` reads them.
     """
-    objects = LooseObjects(git_dir, durable=False)
-    return [record for record in counting(records) if not _is_stored(git_dir, objects, record)]
+    objects, packs = LooseObjects(git_dir, durable=False), Packs(git_dir)
+    try:
+        return [record for record in counting(records) if not _is_stored(objects, packs, record)]
+    finally:
+        packs.close()
 
 
 def empty_files(layout: Layout) -> list[Path]:
@@ -104,12 +107,12 @@ def rewrite_empty_files(layout: Layout) -> list[Path]:
     return rewritten
 
 
-def _is_stored(git_dir: Path, objects: LooseObjects, record: JournalRecord) -> bool:
+def _is_stored(objects: LooseObjects, packs: Packs, record: JournalRecord) -> bool:
     try:
         found = objects.read(record.oid)
     except DamageError:
         return False
-    return found == ("commit", record.raw) or (found is None and pack_of(git_dir, record.oid) is not None)
+    return found == ("commit", record.raw) or (found is None and packs.has(record.oid))
 
 
 def _boot_id() -> str:
