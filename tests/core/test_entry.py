@@ -14,6 +14,7 @@ from ledger.core.entry import MAX_LOSERS, Entry, entry_of, siblings
 from ledger.core.event import Event, Prev
 from ledger.core.fold import apply, fold
 from ledger.core.policies import BUILT_IN, policy
+from ledger.core.policies.map import MAX_FIELDS
 from ledger.core.policies.policy import Cell
 from ledger.core.policies.set import MAX_ELEMENTS
 from ledger.core.state import Document, State, conflicts_path, context_path, session_path
@@ -260,6 +261,16 @@ def test_elements_that_find_no_room_are_kept_as_their_own_writes() -> None:
     assert [(loser["event"], loser["value"]) for loser in document["losers"]] == [(name(2), ["x", "y"])]
 
 
+def test_fields_of_a_map_that_find_no_room_are_kept_as_their_own_write() -> None:
+    def put(number: int, fields: Document, *seen: int) -> Event:
+        data = {"key": KEY, "policy": "map", "fields": fields, "remove": [], "seen": {}}
+        return event(number, "context.set", data, *seen)
+
+    document = fold([put(1, {f"f{n}": n for n in range(MAX_FIELDS)}), put(2, {"x": 1, "f0": 2}, 1)])
+    losers = (document.get(conflicts_path(KEY)) or NONE)["losers"]
+    assert [(loser["event"], loser["value"]) for loser in losers] == [(name(1), {"f0": 0}), (name(2), {"x": 1})]
+
+
 def test_a_text_without_a_base_replaces_what_its_writer_saw_and_nothing_else_unnoticed() -> None:
     def put(number: int, value: str, *seen: int) -> Event:
         return event(number, "context.set", {"key": KEY, "policy": "text", "value": value}, *seen)
@@ -297,6 +308,27 @@ def test_an_end_takes_the_folder_away_and_what_comes_later_finds_none() -> None:
 
 def test_a_time_to_live_is_kept_for_readers() -> None:
     assert (fold([written(1, "x", ttl=60)]).get(context_path(KEY)) or NONE)["ttl"] == 60
+
+
+def ttl(*events: Event) -> int | None:
+    return (fold(events).get(context_path(KEY)) or NONE).get("ttl")
+
+
+def test_a_write_that_replaces_says_anew_how_long_its_value_counts() -> None:
+    assert ttl(written(1, "x", ttl=60), written(2, "y", 1)) is None
+    assert ttl(written(1, "x", ttl=60), written(2, "y", 1, ttl=5)) == 5
+    assert ttl(written(1, "x", ttl=60), resolved(2, "y", 1)) is None
+
+
+def test_a_step_leaves_the_time_that_a_value_counts_unless_it_says_another() -> None:
+    def step(number: int, *seen: int, **more: Any) -> Event:
+        return event(number, "context.incremented", {"key": KEY, "policy": "counter", "by": 1, **more}, *seen)
+
+    assert ttl(step(1, ttl=60), step(2, 1)) == 60
+    assert ttl(step(1, ttl=60), step(2)) == 60
+    assert ttl(step(1, ttl=60), step(2, 1, ttl=5), step(3, 2)) == 5
+    assert ttl(step(1), step(2, 1)) is None
+    assert ttl(step(1, ttl=60), deleted(2, 1), step(3, 2)) is None
 
 
 # Documents

@@ -126,7 +126,8 @@ class _Slot:
         outcome = policy.apply(entry.cell, Write(self.event.id, not self.unseen, fields))
         for value in outcome.lost:
             self._lose(entry, value)
-        return self._changes(self._settled(outcome, name), name, fields, merged=self.unseen)
+        # A step says nothing of the time that the whole value has, so what was said before goes on to count.
+        return self._changes(self._settled(outcome, name), name, {"ttl": entry.ttl, **fields}, merged=self.unseen)
 
     def replace(self, fields: dict[str, Any], name: str) -> Changes:
         outcome = folding_policy(name).apply(EMPTY, Write(self.event.id, True, fields))

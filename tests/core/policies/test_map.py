@@ -68,3 +68,29 @@ def test_what_is_no_mapping_is_no_value() -> None:
     assert maps.problems({}) == []
     assert len(maps.problems([])) == 1
     assert Cell({}) == cell_of(maps, {})
+
+
+def test_beyond_the_cap_a_new_field_finds_no_room_and_says_so() -> None:
+    full = cell_of(maps, {f"f{n}": n for n in range(maps.MAX_FIELDS)})
+    found = maps.apply(full, Write(STAMPS[1], True, {"fields": {"y": 1, "x": 2, "f0": 9}, "seen": {"f0": STAMPS[0]}}))
+    assert len(found.cell.value) == maps.MAX_FIELDS
+    assert found.refused == ({"x": 2, "y": 1},)
+    assert (found.cell.value["f0"], found.lost) == (9, ())
+
+
+def test_a_field_that_goes_makes_room_for_one_that_comes_with_the_same_write() -> None:
+    full = cell_of(maps, {f"f{n}": n for n in range(maps.MAX_FIELDS)})
+    found = maps.apply(full, Write(STAMPS[1], True, {"fields": {"x": 1}, "remove": ["f0"], "seen": {"f0": STAMPS[0]}}))
+    assert (found.cell.value["x"], "f0" in found.cell.value, found.refused) == (1, False, ())
+
+
+def test_which_field_finds_the_last_room_does_not_hang_on_the_order_in_the_event() -> None:
+    nearly = cell_of(maps, {f"f{n}": n for n in range(maps.MAX_FIELDS - 1)})
+    for fields in ({"x": 1, "y": 2}, {"y": 2, "x": 1}):
+        assert maps.apply(nearly, Write(STAMPS[1], True, {"fields": fields})).refused == ({"y": 2},)
+
+
+def test_a_map_that_is_too_large_is_no_value() -> None:
+    assert maps.problems({str(n): n for n in range(maps.MAX_FIELDS)}) == []
+    (problem,) = maps.problems({str(n): n for n in range(maps.MAX_FIELDS + 1)})
+    assert problem.rule == "1025 fields; a map holds at most 1024"

@@ -13,10 +13,16 @@ from ledger.errors import Problem
 name = "map"
 combines = True
 
+MAX_FIELDS = 1024
+
 
 def problems(value: Value) -> list[Problem]:
-    """A mapping."""
-    return [] if isinstance(value, dict) else [Problem("value", "a map holds a mapping of fields to values")]
+    """A mapping of at most 1,024 fields."""
+    if not isinstance(value, dict):
+        return [Problem("value", "a map holds a mapping of fields to values")]
+    if len(value) > MAX_FIELDS:
+        return [Problem("value", f"{len(value)} fields; a map holds at most {MAX_FIELDS}")]
+    return []
 
 
 def diff(old: Cell, new: Value) -> Op:
@@ -31,18 +37,23 @@ def diff(old: Cell, new: Value) -> Op:
 
 
 def apply(cell: Cell, write: Write) -> Outcome:
-    """The map with its new fields; a remove takes only the write of a field that it saw."""
+    """The map with its new fields as far as there is room; a remove takes only the write of a field that it saw."""
     seen: dict[str, Any] = write.fields.get("seen", {})
     value, marks = dict(cell.value or {}), dict(cell.marks)
-    lost = []
+    lost: list[Value] = []
+    refused: dict[str, Value] = {}
     for f in filter(_is_name, write.fields.get("remove", write.fields.get("values", ()))):
         if f in value and marks.get(f) == seen.get(f):
             del value[f], marks[f]
-    for f, new in write.fields.get("fields", {}).items():
+    # By name: the event as it was written and as it is read again must leave out the same.
+    for f, new in sorted(write.fields.get("fields", {}).items()):
+        if f not in value and len(value) >= MAX_FIELDS:
+            refused[f] = new
+            continue
         if f in value and marks.get(f) != seen.get(f):
             lost.append({f: value[f]})
         value[f], marks[f] = new, write.stamp
-    return Outcome(Cell(value, marks), tuple(lost))
+    return Outcome(Cell(value, marks), tuple(lost), (refused,) if refused else ())
 
 
 def _is_name(field: Value) -> bool:
