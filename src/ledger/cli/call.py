@@ -68,14 +68,14 @@ class Call:
 
     def writer(self, ledger: Ledger) -> Session:
         """The session in whose name the call writes: the one that was named, else the person's own."""
-        named = self._named
+        named = self.named
         return ledger.person() if named is None else ledger.session_named(named)
 
     def reader(self, ledger: Ledger) -> str | None:
         """The id of the session whose own context the call sees beside what is shared; None if none was named."""
         from ledger.actions.roster import find_session
 
-        named = self._named
+        named = self.named
         return None if named is None else find_session(ledger.place, named).session
 
     def now(self) -> int:
@@ -95,5 +95,6 @@ class Call:
             self.out.words(f"An unclean stop was noticed and not yet put right: {ledger.unrestored.message}")
 
     @property
-    def _named(self) -> str | None:
+    def named(self) -> str | None:
+        """The session that the call names, by option or environment."""
         return self.options.get("session") or self.environment.get("LEDGER_SESSION") or None

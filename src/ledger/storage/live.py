@@ -25,11 +25,11 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Self, get_args
 
 from ledger.core.ids import SessionId
-from ledger.errors import BusyError, NotFoundError, UsageError
+from ledger.errors import BusyError, NotFoundError, RefusedError, UsageError
 from ledger.storage.files import FILE_MODE, FOLDER_MODE, refusals, storage_error, write_all
 from ledger.storage.layout import Layout
 from ledger.storage.locks import Lock
-from ledger.storage.process import Machine, Process, find_process, this_machine
+from ledger.storage.process import Machine, Process, find_process, is_within, this_machine
 
 BEAT = 15.0  # seconds between two heartbeats of a process that stays
 SILENT = 60.0  # seconds without one, after which it counts as frozen
@@ -270,6 +270,21 @@ def busy(found: Live) -> BusyError:
         f"session {found.session} runs in {owner} ({found.verdict}: {found.why})",
         hint=f"end it there, or here with `ledger session end --session {found.session[:8]}`; "
         "or start one of your own with another key",
+    )
+
+
+def require_ours(layout: Layout, session: str) -> None:
+    """Raise RefusedError for a session that runs in a process which has not started this one."""
+    found = look(layout, session)
+    if found is None or found.claim is None or found.verdict == "dead":
+        return
+    if found.verdict == "unknown" and found.age > STALE:
+        return
+    if _machine_of(found.claim) == this_machine() and is_within(found.claim.pid, os.getpid()):
+        return
+    raise RefusedError(
+        f"session {session} runs in process {found.claim.pid} on {found.claim.host} ({found.verdict}: {found.why})",
+        hint=f"end it there; to end it from here all the same: ledger session end --session {session[:8]}",
     )
 
 

@@ -81,6 +81,14 @@ def git_folder(folder: Path) -> Path | None:
     return None
 
 
+def own_git_folder(folder: Path) -> Path | None:
+    """The git folder of the one worktree that begins at `folder`, or None where none does."""
+    inside = folder / ".git"
+    if inside.is_file():
+        return _pointed_to(inside)
+    return inside if is_git_folder(inside) else None
+
+
 def is_git_folder(folder: Path) -> bool:
     """Whether git would take the folder for a repository's own: a project's `.git`, or a bare repository."""
     return all((folder / part).exists() for part in _GIT_PARTS)

@@ -1,0 +1,101 @@
+"""Health: what is wrong with a ledger, in words, as far as can be seen in a moment; `verify` looks at everything."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from ledger.actions.presence import Present
+from ledger.actions.read import reader_at
+from ledger.actions.soundness import is_rewritten
+from ledger.actions.tip import event_id
+from ledger.core import fold
+from ledger.core.clock import refuse_jump
+from ledger.errors import LedgerError
+from ledger.storage.layout import MAIN
+from ledger.storage.place import Place
+
+_NAMED = 5
+
+
+class Spool(NamedTuple):
+    """How many captured payloads wait to be recorded, and how many could not be."""
+
+    waiting: int
+    rejected: int
+
+
+def spool(place: Place) -> Spool:
+    """What lies in the spool."""
+    if place.layout is None:
+        return Spool(0, 0)
+    return Spool(_count(place.layout.spool / "new"), _count(place.layout.spool / "rejected"))
+
+
+def health(place: Place, present: Sequence[Present]) -> list[str]:
+    """Everything that is wrong, each with what to do; empty for a ledger in good health."""
+    return [*hindrances(place), *_rewritten(place), *_left_behind(place), *_sessions(present)]
+
+
+def hindrances(place: Place) -> list[str]:
+    """Why nothing can be written to main at this moment; empty where it can."""
+    return [words for words in (_newer(place), _jumped(place)) if words]
+
+
+def _newer(place: Place) -> str:
+    try:
+        fold.refuse_newer(reader_at(place))
+    except LedgerError as error:
+        return _in_words(error)
+    return ""
+
+
+def _jumped(place: Place) -> str:
+    tip = place.store.ref(MAIN)
+    try:
+        if tip is not None and not place.accepts_clock:
+            refuse_jump(place.now() // 1000, event_id(place.store.commit(tip)))
+    except LedgerError as error:
+        return _in_words(error)
+    return ""
+
+
+def _rewritten(place: Place) -> Iterator[str]:
+    if place.heads is not None and is_rewritten(place.store, place.heads.last(MAIN)):
+        yield "main is no longer on the line where it was last seen: `ledger verify` names what is missing"
+
+
+def _left_behind(place: Place) -> Iterator[str]:
+    if place.layout is None:
+        return
+    rejected, moved = spool(place).rejected, _count(place.layout.quarantine)
+    if rejected:
+        yield f"captured payloads that could not be recorded: {rejected}, in {place.layout.spool / 'rejected'}"
+    if moved:
+        yield f"damaged files that were moved aside: {moved}; `ledger verify` says whether anything is missing"
+
+
+def _sessions(present: Sequence[Present]) -> Iterator[str]:
+    crashed = [one for one in present if one.state == "crashed"]
+    for one in crashed[:_NAMED]:
+        name = one.id[:8]
+        why = f": {one.why}" if one.why else ""
+        yield f"session {name} ({one.agent}) crashed{why}; `ledger session resume {name}`, or `… end {name}`"
+    if len(crashed) > _NAMED:
+        yield f"{len(crashed) - _NAMED} more sessions crashed: `ledger sessions`"
+    for one in present:
+        if one.verdict in ("frozen", "unreadable"):
+            yield f"session {one.id[:8]} ({one.agent}) is {one.verdict}: {one.why}"
+
+
+def _in_words(error: LedgerError) -> str:
+    return f"{error.message}; {error.hint}" if error.hint else error.message
+
+
+def _count(folder: Path) -> int:
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        return sum(1 for entry in entries if not entry.name.startswith("."))
+    return 0

@@ -1,0 +1,92 @@
+"""`ledger sessions`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ledger.cli.call import Call
+from ledger.cli.output import Output, Style
+from ledger.cli.words import ago, cells, counted, cut, visible
+from ledger.core.clock import micros
+
+if TYPE_CHECKING:
+    from ledger.actions.presence import Present
+
+All = Annotated[bool, typer.Option("--all", help="Those that have ended too, the last ones first.")]
+Number = Annotated[
+    int, typer.Option("-n", "--number", help="At most so many of those that have ended.", metavar="N", min=0)
+]
+
+SHORT = 8  # characters of a session's id
+_HEAD = ("state", "session", "agent", "role", "task", "branch", "last seen")
+_STYLES: dict[str, Style] = {"working": "added", "crashed": "removed", "ended": "time"}
+
+
+def command(context: typer.Context, with_ended: All = False, number: Number = 50) -> None:
+    """List the sessions, with what each is doing.
+
+    A session is working, or waiting for somebody; idle when nothing came from it for 10 minutes, or nobody has said
+    which process it lives in; crashed when that process is proven dead; and ended when it has said so.
+    """
+    from ledger.actions.presence import absent, presence
+    from ledger.actions.roster import past_sessions
+
+    call = Call.of(context)
+    with call.ledger() as ledger:
+        found = presence(ledger.place)
+        ended = [absent(one) for one in past_sessions(ledger.place, number)] if with_ended else []
+    call.out.answer([document(one) for one in (*found, *ended)], lambda: table(call.out, (*found, *ended), call.now()))
+    if not found and not ended:
+        call.out.words("No sessions yet. To start one: export LEDGER_SESSION=$(ledger session start)")
+    if len(ended) == number and with_ended:
+        call.out.words(f"There may be more than {counted(number, 'session')} that have ended; -n takes more.")
+
+
+def document(one: Present) -> dict[str, Any]:
+    """A session as JSON."""
+    return {
+        "id": one.id,
+        "agent": one.agent,
+        "state": one.state,
+        "pid": one.pid,
+        "last_seen": one.last_seen,
+        "branch": one.branch,
+        "task": one.task,
+        "key": one.key,
+        "role": one.role,
+        "title": one.title,
+        "host": one.host,
+        "worktree": one.worktree,
+        "started": one.started,
+        "private": one.private,
+        "verdict": one.verdict,
+        "why": one.why,
+    }
+
+
+def table(out: Output, found: Sequence[Present], now: int) -> Iterator[str]:
+    """The sessions in columns, those that nobody fills left out."""
+    if not found:
+        return
+    rows = [_row(one, now) for one in found]
+    filled = [column for column in range(len(_HEAD)) if any(row[column] for row in rows)]
+    widths = {column: max(cells(row[column]) for row in (_HEAD, *rows)) for column in filled}
+    yield out.paint(_line(_HEAD, widths), "time")
+    for row in rows:
+        line = _line(row, widths)
+        shown = line if out.width is None else cut(line, out.width)
+        state = row[0]
+        yield out.paint(state, _STYLES[state]) + shown[len(state) :] if state in _STYLES else shown
+
+
+def _row(one: Present, now: int) -> tuple[str, ...]:
+    agent = f"{one.agent} (private)" if one.private else one.agent
+    told = (visible(text) for text in (agent, one.role, one.task, one.branch))
+    return (one.state, one.id[:SHORT], *told, ago(micros(one.last_seen), now))
+
+
+def _line(row: Sequence[str], widths: dict[int, int]) -> str:
+    return "  ".join(row[column] + " " * (width - cells(row[column])) for column, width in widths.items()).rstrip()

@@ -1,0 +1,129 @@
+"""`ledger status`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import typer
+
+from ledger.cli.call import Call
+from ledger.cli.output import Output
+from ledger.cli.sessions import document as session_document
+from ledger.cli.sessions import table
+from ledger.cli.words import ago, counted, indented
+from ledger.core.clock import micros, stamp
+
+if TYPE_CHECKING:
+    from ledger.actions.presence import Present
+    from ledger.api import Ledger
+
+
+class Found(NamedTuple):
+    """What one call has to tell about: the ledger, and the sessions in it, looked at once."""
+
+    ledger: Ledger
+    present: Sequence[Present]
+    now: int
+
+
+class Section(NamedTuple):
+    """One part of the answer: `read` gives it as JSON, `lines` puts that into words for people; none, if empty."""
+
+    read: Callable[[Found], Any]
+    lines: Callable[[Output, Any, Found], Iterator[str]]
+
+
+def command(context: typer.Context) -> None:
+    """Say how the ledger is: who works, what waits, and what is wrong.
+
+    `ok` is as far as can be seen in a moment; `ledger verify` looks at everything.
+    """
+    from ledger.actions.presence import presence
+
+    call = Call.of(context)
+    with call.ledger() as ledger:
+        found = Found(ledger, presence(ledger.place), call.now())
+        answer = {"ledger": str(ledger.path)} | {name: section.read(found) for name, section in SECTIONS.items()}
+        call.out.answer(answer, lambda: _page(call.out, answer, found))
+
+
+def _page(out: Output, answer: dict[str, Any], found: Found) -> Iterator[str]:
+    yield f"{out.paint('ledger', 'title'):10}{answer['ledger']}"
+    for name, section in SECTIONS.items():
+        lines = list(section.lines(out, answer[name], found))
+        if lines:
+            yield f"{name.ljust(10)}{lines[0]}"
+            yield from indented(lines[1:])
+
+
+def _health(found: Found) -> str | list[str]:
+    from ledger.actions.health import health
+
+    unrestored = found.ledger.unrestored
+    wrong = [] if unrestored is None else [f"an unclean stop is not yet put right: {unrestored.message}"]
+    return wrong + health(found.ledger.place, found.present) or "ok"
+
+
+def _health_lines(out: Output, told: str | list[str], found: Found) -> Iterator[str]:  # noqa: ARG001 - a section's form
+    if told == "ok":
+        yield out.paint("ok", "added")
+    else:
+        yield out.paint(counted(len(told), "problem"), "removed")
+        yield from told
+
+
+def _sessions(found: Found) -> list[dict[str, Any]]:
+    return [session_document(one) for one in found.present]
+
+
+def _session_lines(out: Output, told: list[dict[str, Any]], found: Found) -> Iterator[str]:
+    states = Counter(one["state"] for one in told)
+    yield ", ".join(f"{count} {state}" for state, count in states.items()) or "none"
+    yield from table(out, found.present, found.now)
+
+
+def _spool(found: Found) -> dict[str, int]:
+    from ledger.actions.health import spool
+
+    return spool(found.ledger.place)._asdict()
+
+
+def _spool_lines(out: Output, told: dict[str, int], found: Found) -> Iterator[str]:  # noqa: ARG001 - a section's form
+    if told["waiting"] or told["rejected"]:
+        yield f"{told['waiting']} waiting, {told['rejected']} rejected"
+
+
+def _sync(found: Found) -> dict[str, str]:
+    from ledger.actions.find import main_tip
+    from ledger.actions.health import hindrances
+    from ledger.actions.tip import event_id
+
+    place = found.ledger.place
+    newest = event_id(place.store.commit(main_tip(place))).millis * 1000
+    return {"breaker": "open" if hindrances(place) else "closed", "last": stamp(newest)}
+
+
+def _sync_lines(out: Output, told: dict[str, str], found: Found) -> Iterator[str]:  # noqa: ARG001 - a section's form
+    word = "" if told["breaker"] == "closed" else "stopped; "
+    yield f"{word}main moved {ago(micros(told['last']), found.now)}"
+
+
+def _conflicts(found: Found) -> int:
+    return sum(1 for _ in found.ledger.conflicts())
+
+
+def _conflict_lines(out: Output, told: int, found: Found) -> Iterator[str]:  # noqa: ARG001 - a section's form
+    if told:
+        yield f"{told} (`ledger conflicts` lists them)"
+
+
+# In the order of the page.
+SECTIONS = {
+    "health": Section(_health, _health_lines),
+    "sessions": Section(_sessions, _session_lines),
+    "spool": Section(_spool, _spool_lines),
+    "sync": Section(_sync, _sync_lines),
+    "conflicts": Section(_conflicts, _conflict_lines),
+}
