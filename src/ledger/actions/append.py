@@ -6,7 +6,8 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import groupby, islice
 from typing import Any
 
 from ledger.actions.join import join
@@ -42,6 +43,7 @@ class Draft:
     """An event before it has an id.
 
     `prev` as the writer gives it; with `sees_tip` it is instead what stands at the tip when it is written.
+    `is_redacted` says that its secrets are gone already, as where a batch was searched at once.
     """
 
     type: str
@@ -51,6 +53,7 @@ class Draft:
     prev: Prev = None
     sees_tip: bool = True
     v: int = 1
+    is_redacted: bool = False
 
 
 # A write that depends on what stands there: called with the state it is appended to, again at each attempt;
@@ -103,9 +106,9 @@ def mint(place: Place, author: Author, draft: Draft, after: EventId | None, read
     """The event of a draft: redacted, with id, time and `prev`."""
     kind = find_kind(draft.type)
     changes_state = kind is not None and kind.changes_state
-    # Both at once: most of what a redaction costs is the search for keywords, whatever the length.
-    told: dict[str, Any] = place.redactor.value({"data": draft.data, "origin": draft.origin or None})
-    data = told["data"]
+    if not draft.is_redacted:
+        (draft,) = _redacted(place, [draft])
+    data = draft.data
     prev = seen_at(reader, author.session, data) if changes_state and draft.sees_tip else draft.prev
     now = place.now()
     if not place.accepts_clock:
@@ -119,7 +122,7 @@ def mint(place: Place, author: Author, draft: Draft, after: EventId | None, read
         data=data,
         prev=prev,
         changes_state=changes_state,
-        origin=told["origin"],
+        origin=draft.origin,
     )
 
 
@@ -206,11 +209,27 @@ def _build(
         if not founding:
             _tip_of(line)
         fold.refuse_newer(line.reader)
-        for writer in writers:
+        for writer in _prepared(place, writers):
             draft = writer(line.reader) if callable(writer) else writer
             if draft is not None:
                 _extend(place, author, line, draft)
         return line
+
+
+def _prepared(place: Place, writers: Sequence[Writer | Draft]) -> Iterator[Writer | Draft]:
+    """The writers, in order; drafts are redacted a batch at a time, so far as they are known by now."""
+    for is_known, some in groupby(writers, key=lambda writer: isinstance(writer, Draft)):
+        if not is_known:
+            yield from some
+            continue
+        while batch := [draft for draft in islice(some, BULK) if isinstance(draft, Draft)]:
+            yield from _redacted(place, batch)
+
+
+def _redacted(place: Place, drafts: Sequence[Draft]) -> list[Draft]:
+    # Data and origin at once: most of what a redaction costs is the search for keywords, whatever the length.
+    told = place.redactor.values([{"data": draft.data, "origin": draft.origin or None} for draft in drafts])
+    return [replace(draft, **one, is_redacted=True) for draft, one in zip(drafts, told, strict=True)]
 
 
 def _base(place: Place, author: Author, ref: str, head: Oid | None) -> _Line:

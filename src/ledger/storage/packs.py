@@ -72,7 +72,8 @@ class Packs:
 
     def find(self, prefix: str) -> list[Oid]:
         """The ids of packed objects that start with `prefix`, sorted."""
-        self._list()
+        for _ in self._listings():
+            pass
         return sorted({oid for pack in self._packs.values() for oid in pack.find(prefix)})
 
     def close(self) -> None:
@@ -85,7 +86,10 @@ class Packs:
     def _find(self, oid: Oid) -> tuple[_Pack, int] | None:
         name = bytes.fromhex(oid)
         found = self._look_up(name)
-        return self._look_up(name) if found is None and self._list() else found
+        listings = self._listings()
+        while found is None and next(listings, self) is None:
+            found = self._look_up(name)
+        return found
 
     def _look_up(self, name: bytes) -> tuple[_Pack, int] | None:
         for pack in self._packs.values():
@@ -94,16 +98,17 @@ class Packs:
                 return pack, offset
         return None
 
-    def _list(self) -> bool:
-        """Open the packs that are new and let go of those that are gone; whether anything may have changed."""
+    def _listings(self) -> Iterator[None]:
+        """List the folder if it changed, and again until it stands still; yields after each time."""
         changed = self._changed_ns()
         if changed in (None, self._listed_ns):
-            return False
+            return
         for _ in range(_SEARCHES):
             with suppress(FileNotFoundError):  # replaced since the folder was listed
                 self._open_new()
+                yield
                 if self._is_settled(changed):
-                    return True
+                    return
             time.sleep(_PAUSE)
             changed = self._changed_ns()
         raise BusyError(f"the packs in {self._folder} were replaced {_SEARCHES} times while they were opened")

@@ -260,6 +260,14 @@ def test_a_value_without_secrets_is_returned_as_the_same_object() -> None:
     assert default_redactor().value(value) is value
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(texts, max_size=3) | st.dictionaries(texts, texts, max_size=3), max_size=6))
+@pytest.mark.parametrize("rules", [{}, {"ticket": r"T-\d+"}], ids=["built-in", "own"])
+def test_many_values_are_redacted_as_each_alone(rules: dict[str, str], values: list[Any]) -> None:
+    redactor = Redactor(rules)
+    assert redactor.values(values) == [redactor.value(value) for value in values]
+
+
 def test_no_value_is_lost_where_two_keys_redact_to_the_same_marker() -> None:
     marked = default_redactor().value({GITHUB: 1, GITHUB[:-1] + "x": 2})
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
@@ -62,6 +62,24 @@ class _UserRule(NamedTuple):
     pattern: re.Pattern[str]
 
 
+class _Keywords(NamedTuple):
+    """What is searched for: keywords that stand in long tokens only, as bytes too, and the others."""
+
+    in_runs: dict[str, bytes]
+    loose: list[str]
+
+    @property
+    def names(self) -> list[str]:
+        return [*self.in_runs, *self.loose]
+
+    def found_in(self, text: str) -> _Keywords:
+        """Those that stand in the text."""
+        runs = _long_runs(text) if self.in_runs else b""
+        low = _lowered(text) if self.loose else ""
+        in_runs = {keyword: raw for keyword, raw in self.in_runs.items() if raw in runs} if runs else {}
+        return _Keywords(in_runs, [keyword for keyword in self.loose if keyword in low])
+
+
 class Redactor:
     """Replaces every secret that its rules find with `[redacted:<rule id>]`, and nothing else.
 
@@ -76,8 +94,8 @@ class Redactor:
     ) -> None:
         self._extra, self._allow = _checked(dict(extra_rules), tuple(allow))
         self._index = _index(RULES)
-        self._run_keywords = {keyword: keyword.encode() for keyword, rules in self._index.items() if _all_in_run(rules)}
-        self._loose_keywords = [keyword for keyword in self._index if keyword not in self._run_keywords]
+        in_runs = {keyword: keyword.encode() for keyword, rules in self._index.items() if _all_in_run(rules)}
+        self._keywords = _Keywords(in_runs, [keyword for keyword in self._index if keyword not in in_runs])
         self._by_name = [rule for rule in RULES if rule.key is not None]
 
     def text(self, text: str) -> str:
@@ -101,7 +119,15 @@ class Redactor:
         A string under a telling name (`password`, `api_key`) is judged together with that name, and so is
         the `value` of a mapping that has its name in `name` or `key`.
         """
-        keywords = self._keywords_in("\n".join(_strings(value)))
+        return self._value(value, self._keywords)
+
+    def values(self, values: Sequence[Value]) -> list[Value]:
+        """Give many values redacted, each as `value` does; the keywords are searched for in all of them at once."""
+        asked = self._keywords.found_in("\n".join(text for value in values for text in _strings(value)))
+        return [self._value(value, asked) for value in values]
+
+    def _value(self, value: Value, asked: _Keywords) -> Value:
+        keywords = asked.found_in("\n".join(_strings(value))).names if asked.names else []
         if not keywords and not self._extra:
             return value
         walked: Value = self._walked(value, keywords)
@@ -139,11 +165,6 @@ class Redactor:
                 return f"[redacted:{rule.id}]"
         return value
 
-    def _keywords_in(self, text: str) -> list[str]:
-        low, runs = _lowered(text), _long_runs(text)
-        in_runs = [keyword for keyword, raw in self._run_keywords.items() if raw in runs] if runs else []
-        return in_runs + [keyword for keyword in self._loose_keywords if keyword in low]
-
     def _redacted(self, text: str, keywords: list[str] | None = None) -> tuple[str, list[_Span]]:
         """Search until nothing is found: what a marker laid bare is found too, so twice equals once.
 
@@ -152,10 +173,11 @@ class Redactor:
         """
         spans: list[_Span] = []
         redacted = text
-        while found := self._search(redacted, self._keywords_in(redacted) if keywords is None else keywords):
-            keywords = None
+        keywords = self._keywords.found_in(text).names if keywords is None else keywords
+        while found := self._search(redacted, keywords):
             spans = sorted([*spans, *(_in_original(spans, span) for span in found)])
             redacted = _rendered(text, spans)
+            keywords = self._keywords.found_in(redacted).names
         return redacted, spans
 
     def _search(self, text: str, keywords: list[str]) -> list[_Span]:
