@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ledger.core.clock import MAX_AHEAD, micros
 from ledger.core.ids import EventId
@@ -40,6 +40,22 @@ class Moment(NamedTuple):
     def latest(self) -> int:
         """The later of the two."""
         return max(self)
+
+
+class Claim(Protocol):
+    """What decides whether two exclude one another: a lease, or the wish for one."""
+
+    @property
+    def session(self) -> str:
+        """Whose it is."""
+
+    @property
+    def on(self) -> tuple[str, ...]:
+        """The names."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether others may share it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +149,8 @@ def before(lease: Lease, live: Iterable[Lease]) -> list[Lease]:
     return [other for other in live if other.id < lease.id and do_exclude(other, lease)]
 
 
-def do_exclude(one: Lease, two: Lease) -> bool:
-    """Whether two leases cannot hold together: not of one session, one of them exclusive, and they overlap."""
+def do_exclude(one: Claim, two: Claim) -> bool:
+    """Whether two cannot hold together: not of one session, one of them exclusive, and they overlap."""
     is_shared = one.is_shared and two.is_shared
     return one.session != two.session and not is_shared and do_overlap(one.on, two.on)
 
