@@ -70,6 +70,11 @@ class _Walk:
             for oid in oids:
                 self._push(oid, rank)
 
+    @property
+    def is_narrow(self) -> bool:
+        """Whether all that is still to come is reached through the commit that was given last."""
+        return not self._waiting
+
     def __iter__(self) -> Iterator[Commit]:
         while self._waiting:
             _, rank, oid, commit = heapq.heappop(self._queue)
@@ -96,17 +101,21 @@ class _Walk:
         heapq.heappush(self._queue, (-commit.committer.time, rank, oid, commit))
 
 
-def _settled(commits: Iterable[Commit]) -> Iterator[Commit]:
+def _settled(walk: _Walk) -> Iterator[Commit]:
     """Put the commits of each second in order; they come by time, latest first.
 
-    Time alone does not order commits made within one second, and a busy ledger makes many.
+    Time alone does not order commits made within one second, and a busy ledger makes many. Where the line does not
+    fork, though, what comes next is known: an import of a thousand events in a second is not read for the last 20.
     """
     run: list[Commit] = []
-    for commit in commits:
+    for commit in walk:
         if run and commit.committer.time != run[0].committer.time:
             yield from _children_first(run)
             run = []
         run.append(commit)
+        if walk.is_narrow:
+            yield from _children_first(run)
+            run = []
     yield from _children_first(run)
 
 
