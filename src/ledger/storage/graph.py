@@ -104,8 +104,8 @@ class _Walk:
 def _settled(walk: _Walk) -> Iterator[Commit]:
     """Put the commits of each second in order; they come by time, latest first.
 
-    Time alone does not order commits made within one second, and a busy ledger makes many. Where the line does not
-    fork, though, what comes next is known: an import of a thousand events in a second is not read for the last 20.
+    Time alone does not order commits made within one second, and a busy ledger makes many. As long as the line does
+    not fork within it, though, what comes next is known: the last 20 of a thousand events are 20 to read.
     """
     run: list[Commit] = []
     for commit in walk:
@@ -113,9 +113,8 @@ def _settled(walk: _Walk) -> Iterator[Commit]:
             yield from _children_first(run)
             run = []
         run.append(commit)
-        if walk.is_narrow:
-            yield from _children_first(run)
-            run = []
+        if walk.is_narrow and len(run) == 1:
+            yield run.pop()
     yield from _children_first(run)
 
 
