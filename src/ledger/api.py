@@ -27,11 +27,13 @@ from ledger.actions.soundness import mend_entrance, needs_restoring
 from ledger.actions.tip import Author
 from ledger.core import fold
 from ledger.core.ids import SessionId
+from ledger.core.policies import find_vendored_with
 from ledger.core.state import LEDGER, POLICY
 from ledger.errors import BusyError, LedgerError, NotALedgerError, StorageError, UsageError
 from ledger.storage import opening
 from ledger.storage.config import Config, read_config
 from ledger.storage.heads import Heads
+from ledger.storage.installed import find_policy
 from ledger.storage.layout import Layout
 from ledger.storage.place import Place
 from ledger.storage.queue import Queue
@@ -46,6 +48,9 @@ if TYPE_CHECKING:
 # in half the time.
 
 PERSON = "person"
+
+# The core knows nothing of installed packages; it is asked only for policies named `vendor.name`.
+find_vendored_with(find_policy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,14 @@ class NewerFormatError(RefusedError):
         self.found, self.known = found, known
 
 
+class PolicyError(RefusedError):
+    """A policy that another package brings cannot be used here; what is under it cannot be folded (exit 4)."""
+
+    def __init__(self, policy: str, why: str, *, hint: str) -> None:
+        super().__init__(f"the policy {policy!r} {why}", hint=hint)
+        self.policy = policy
+
+
 class BusyError(LedgerError):
     """Another process holds what is needed, for longer than the limit (exit 5)."""
 

@@ -167,7 +167,8 @@ def test_every_reason_is_told_at_once_from_envelope_to_key() -> None:
         "data": "needs exactly one of: value, fields, add",
         "data.key": "\"../x\" is not a key: 1 to 8 segments of a-z, 0-9, '.', '_' and '-', separated by slashes",
         "data.odd": "is not a field here",
-        "data.policy": '"mean" is none of: lww, counter, set, map, log, text, max, min',
+        "data.policy": '"mean" is not a policy: lww, counter, set, map, log, text, max, min, or one that a package '
+        "brings, such as acme.ranked",
         "data.ttl": "0 is less than the minimum of 1",
     }
 

@@ -1,31 +1,74 @@
-"""Policies: how the writes to one key combine; one module each."""
+"""Policies: how the writes to one key combine; one module each.
+
+A package may bring policies of its own, named `vendor.name`; what finds them is given from outside.
+"""
 
 from __future__ import annotations
 
 import builtins
 import functools
 import importlib
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from ledger.core.key import MAX_SEGMENTS, key_problems
 from ledger.core.policies.policy import Policy
-from ledger.errors import InvalidError, Problem
+from ledger.errors import InvalidError, PolicyError, Problem
 
 BUILT_IN = ("lww", "counter", "set", "map", "log", "text", "max", "min")
 DEFAULT = "lww"
 
 
+Finder = Callable[[str], Policy]
+
+_VENDORED = re.compile(r"(?=.{3,64}\Z)[a-z][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+")
+
+
 def policy(name: str) -> Policy:
-    """The policy of that name; raises InvalidError with the names there are."""
-    if name not in BUILT_IN:
-        raise InvalidError("no such policy", [Problem("policy", f"{name!r} is none of: {', '.join(BUILT_IN)}")])
-    return _module(name)
+    """The policy of that name.
+
+    Raises InvalidError with the names there are, PolicyError for one of a package that is not installed.
+    """
+    if name in BUILT_IN or is_vendored(name):
+        return folding_policy(name)
+    rule = f"{name!r} is none of: {', '.join(BUILT_IN)}; nor is it one that a package brings, such as acme.ranked"
+    raise InvalidError("no such policy", [Problem("policy", rule)])
 
 
 def folding_policy(name: str) -> Policy:
-    """The policy that the fold uses: an unknown one combines as `lww`, so that the fold is total."""
-    return _module(name if name in BUILT_IN else DEFAULT)
+    """The policy that the fold uses.
+
+    A name that can be no policy's combines as `lww`, so that the fold is total. A policy that some package brings
+    must be there: folded by another rule here than where it was written, one history would have two states.
+    Raises PolicyError where it is not.
+    """
+    if name in BUILT_IN:
+        return _module(name)
+    return _finders[-1](name) if is_vendored(name) else _module(DEFAULT)
+
+
+def is_vendored(name: str) -> bool:
+    """Whether a name has the form `vendor.name`, hence can never be that of a policy of this package."""
+    return _VENDORED.fullmatch(name) is not None
+
+
+def find_vendored_with(finder: Finder) -> None:
+    """Have policies that packages bring found by `finder`, which raises PolicyError for one that is not there."""
+    _finders[:] = [finder]
+
+
+def _none_installed(name: str) -> Policy:
+    raise absent(name)
+
+
+def absent(name: str) -> PolicyError:
+    """The error for a policy whose package is not installed."""
+    hint = f"install the package that brings policy {name!r}; reading, and writing other keys, works without it"
+    return PolicyError(name, "is not installed here", hint=hint)
+
+
+_finders: list[Finder] = [_none_installed]
 
 
 @functools.cache

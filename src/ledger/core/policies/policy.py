@@ -56,12 +56,21 @@ class Policy(Protocol):
     3. `apply` and `problems` are total, and a cell can always be written as canonical text.
     4. They depend on nothing but their arguments, and change none of them.
     5. Of a policy that combines, concurrent writes leave the same value in either order, unless each
-       order reports one as lost.
+       order reports one as lost or refused.
     6. Of a policy that combines, what concurrent writes add to a list or a mapping is kept, or reported.
+    7. What `diff` gives fits one of `context.set`, `context.added`, `context.removed`, `context.incremented`.
+
+    A policy that another package brings has `examples` besides: a few values that it can hold, among them some
+    that clash. It is held to the laws over them before a ledger declares it.
     """
 
-    name: str
-    combines: bool
+    @property
+    def name(self) -> str:
+        """The name by which writes carry it."""
+
+    @property
+    def combines(self) -> bool:
+        """Whether it makes one value of concurrent writes; else the later replaces."""
 
     def problems(self, value: Value) -> list[Problem]:
         """Every reason why `value` cannot be a value of this policy."""
