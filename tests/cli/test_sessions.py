@@ -334,6 +334,17 @@ def test_a_session_lives_as_long_as_the_shell_that_started_it(process: Process, 
     assert (after["state"], after["why"]) == ("crashed", f"process {inside['pid']} is gone")
 
 
+def test_a_shell_within_a_shell_has_sessions_of_its_own(process: Process) -> None:
+    """Both have the same words on their command line."""
+    process("init")
+    script = b"bash <<'END'\n$L session start --agent x --quiet; echo $$\nexit\nEND\necho $$\n"
+    told = subprocess.run(["bash"], input=script, env=os.environ | {"L": LEDGER}, capture_output=True, check=True)
+    _, inner, outer = told.stdout.split()
+    assert inner != outer
+    (after,) = json.loads(process("sessions", "--json").stdout)
+    assert after["why"] == f"process {inner.decode()} is gone"
+
+
 def test_a_shell_may_end_its_session_by_id(process: Process) -> None:
     process("init")
     shell("ID=$($L session start --agent x --quiet); $L session end $ID")

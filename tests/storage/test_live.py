@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from ledger.core.ids import SessionId
-from ledger.errors import BusyError, InvalidError, NotFoundError, UsageError
+from ledger.errors import BusyError, InvalidError, NotFoundError, RefusedError, StorageError, UsageError
 from ledger.storage import live
 from ledger.storage.layout import Layout
-from ledger.storage.process import find_process, is_within
+from ledger.storage.process import find_process
 
 ID = str(SessionId.of("agent", "run"))
 OTHER = str(SessionId.of("agent", "other"))
@@ -336,6 +336,8 @@ def test_what_is_no_session_id_is_refused_and_is_no_path(layout: Layout, name: s
             action(layout, name)  # type: ignore[operator]
     with pytest.raises(InvalidError):
         live.tell(layout, name, "waiting")
+    with pytest.raises(InvalidError):
+        live.require_ours(layout, name)
     assert sorted(layout.root.rglob("*")) == before
 
 
@@ -419,11 +421,38 @@ def test_who_was_robbed_takes_nothing_along(layout: Layout) -> None:
     assert verdict(layout) is None
 
 
-# Processes
+def test_a_session_that_another_process_runs_is_not_ours(layout: Layout, sleeper: Sleeper) -> None:
+    live.require_ours(layout, ID)
+    live.claim(layout, ID, pid=os.getppid())
+    live.require_ours(layout, ID)
+    live.leave(layout, ID)
+    live.claim(layout, ID, pid=sleeper.pid)
+    with pytest.raises(RefusedError, match=f"process {sleeper.pid} "):
+        live.require_ours(layout, ID)
+    end(sleeper)
+    live.require_ours(layout, ID)
 
 
-def test_a_process_is_within_those_that_started_it(sleeper: Sleeper) -> None:
-    assert is_within(os.getpid(), sleeper.pid)
-    assert is_within(os.getpid(), os.getpid())
-    assert not is_within(sleeper.pid, os.getpid())
-    assert find_process(-1) is None
+def test_a_session_elsewhere_is_not_ours_until_it_is_silent_for_long(layout: Layout) -> None:
+    live.claim(layout, ID)
+    rewrite(layout, host="elsewhere", boot="x")
+    with pytest.raises(RefusedError, match="on elsewhere"):
+        live.require_ours(layout, ID)
+    ago = time.time() - live.STALE - 10
+    os.utime(layout.live / ID, (ago, ago))
+    live.require_ours(layout, ID)
+
+
+def test_where_nothing_can_be_written_ages_are_told_by_the_local_clock(layout: Layout) -> None:
+    (layout.live / ".clock").mkdir()
+    live.claim(layout, ID)
+    assert abs(live.file_clock(layout) - time.time()) < 5
+    assert verdict(layout) == "alive"
+
+
+def test_a_claim_that_cannot_be_written_is_an_error_of_the_disk_and_leaves_nothing(layout: Layout) -> None:
+    (layout.live / ID).mkdir()
+    with pytest.raises(StorageError):
+        live.claim(layout, ID)
+    assert [path.name for path in layout.live.iterdir() if path.name != ".clock"] == [ID]
+    assert verdict(layout) == "unreadable"

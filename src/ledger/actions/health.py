@@ -64,8 +64,11 @@ def _jumped(place: Place) -> str:
 
 
 def _rewritten(place: Place) -> Iterator[str]:
-    if place.heads is not None and is_rewritten(place.store, place.heads.last(MAIN)):
-        yield "main is no longer on the line where it was last seen: `ledger verify` names what is missing"
+    try:
+        if place.heads is not None and is_rewritten(place.store, place.heads.last(MAIN)):
+            yield "main is no longer on the line where it was last seen: `ledger verify` names what is missing"
+    except LedgerError as error:
+        yield _in_words(error)
 
 
 def _left_behind(place: Place) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from ledger.actions.tip import Author
 from ledger.core.entry import siblings
 from ledger.core.event import Prev
 from ledger.core.state import Reader, session_path
-from ledger.errors import NotFoundError
+from ledger.errors import BusyError, NotFoundError, StorageError
 from ledger.storage import live
 from ledger.storage.place import Place
 
@@ -72,11 +72,7 @@ class Session:
         more than these run out.
         """
         done = append_shared(self._place, self.author, [ending(self.id, reason)])
-        if self._place.layout is not None:
-            live.leave(self._place.layout, self.id)
-        if self._held is not None:
-            self._held.leave()
-            self._held = None
+        self._leave()
         return done
 
     def tell(self, doing: live.Doing) -> None:
@@ -173,6 +169,15 @@ class Session:
         earlier, self._held = self._held, held
         if earlier is not None:
             earlier.leave()
+
+    def _leave(self) -> None:
+        # The end is acknowledged by now: a live file that stays behind is shown to nobody, so it is no error.
+        with suppress(BusyError, StorageError):
+            if self._held is not None:
+                self._held.leave()
+            if self._place.layout is not None:
+                live.leave(self._place.layout, self.id)
+        self._held = None
 
     def _target(self, key: str, policy: str | None, scope: str, ttl: int | None = None) -> writers.Target:
         owner = self.id if scope == "session" else None

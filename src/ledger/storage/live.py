@@ -26,7 +26,7 @@ from typing import Literal, NamedTuple, Self, get_args
 
 from ledger.core.ids import SessionId
 from ledger.errors import BusyError, NotFoundError, RefusedError, UsageError
-from ledger.storage.files import FILE_MODE, FOLDER_MODE, refusals, storage_error, write_all
+from ledger.storage.files import FILE_MODE, FOLDER_MODE, modified, refusals, storage_error, write_all
 from ledger.storage.layout import Layout
 from ledger.storage.locks import Lock
 from ledger.storage.process import Machine, Process, find_process, is_within, this_machine
@@ -116,10 +116,12 @@ class Held:
 
     def leave(self) -> None:
         """Give the claim back; what somebody else has claimed since stays."""
-        leave(self._layout, self.session, self.claim.nonce)
-        self._over.set()
-        if self._beating is not None:
-            self._beating.join()
+        try:
+            leave(self._layout, self.session, self.claim.nonce)
+        finally:
+            self._over.set()
+            if self._beating is not None:
+                self._beating.join()
 
     def __enter__(self) -> Self:
         return self
@@ -155,12 +157,11 @@ def claim(
 
 
 def touch(layout: Layout, session: str) -> bool:
-    """Give a sign of life in a session's name; False where nobody has claimed it."""
+    """Give a sign of life in a session's name; False where nobody has claimed it, or the system refuses."""
+    path = _path(layout, session)
     try:
-        os.utime(_path(layout, session), follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    except PermissionError:  # a sandbox that mounts the ledger read-only: the heartbeat is lost, the work is not
+        os.utime(path, follow_symlinks=False)
+    except OSError:  # most often there is no such file; and what was written before is no less written without a touch
         return False
     return True
 
@@ -363,7 +364,7 @@ def _read(path: Path) -> _Content | None:
         except OSError as fault:
             if fault.errno not in _NOT_OURS:
                 raise storage_error(fault, path) from fault
-            return _Content(b"", path.lstat().st_mtime, False)
+            return _Content(b"", modified(path) or 0.0, False)
         try:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):

@@ -16,6 +16,8 @@ _HAS_PROC = sys.platform.startswith("linux") and (_PROC / "self/stat").exists()
 _GONE = "ZXx"
 _STOPPED = "Tt"
 
+_SHELLS = {"ash", "bash", "busybox", "dash", "fish", "ksh", "mksh", "sh", "yash", "zsh"}
+
 
 class Machine(NamedTuple):
     """Where process ids have their meaning: a host, one start of it, and a pid namespace in it."""
@@ -75,14 +77,19 @@ def is_within(pid: int, of: int) -> bool:
 
 def _in_proc(pid: int) -> Process | None:
     try:
-        text = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+        fields = _stat(pid)
     except (FileNotFoundError, ProcessLookupError):
         return _hidden(pid)
-    # The name stands in brackets and may hold anything, brackets too; after it the fields are numbers.
-    fields = text[text.rfind(")") + 2 :].split()
     if fields[0] in _GONE:
         return None
     return Process(pid, fields[19], int(fields[1]), fields[0] in _STOPPED)
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/<pid>/stat from the third on, the state."""
+    text = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+    # The name stands in brackets and may hold anything, brackets too; after it there are numbers alone.
+    return text[text.rfind(")") + 2 :].split()
 
 
 def _hidden(pid: int) -> Process | None:
@@ -100,15 +107,22 @@ def _hidden(pid: int) -> Process | None:
 
 def _is_fork(pid: int, parent: int) -> bool:
     try:
-        mine, its = (_identity(one) for one in (pid, parent))
-    except OSError:
+        mine, its = (_image(one) for one in (pid, parent))
+    except (OSError, IndexError):
         return False
-    return mine == its
+    return mine == its and mine.exe.name in _SHELLS
 
 
-def _identity(pid: int) -> tuple[str, bytes]:
+class _Image(NamedTuple):
+    exe: Path
+    words: bytes
+    stack: str
+
+
+def _image(pid: int) -> _Image:
+    # A fork keeps its parent's stack where it is; a shell that was started anew in a shell has one elsewhere.
     folder = _PROC / str(pid)
-    return str((folder / "exe").readlink()), (folder / "cmdline").read_bytes()
+    return _Image((folder / "exe").readlink(), (folder / "cmdline").read_bytes(), _stat(pid)[25])
 
 
 def _by_psutil(pid: int) -> Process | None:
