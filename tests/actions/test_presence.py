@@ -159,6 +159,18 @@ def test_a_session_with_a_line_of_its_own_is_there(ledger: Ledger) -> None:
     assert (the_one(ledger).private, the_one(ledger).state) == (True, "idle")
 
 
+def test_a_branch_that_was_left_behind_brings_no_ended_session_back(ledger: Ledger) -> None:
+    """A kill between the end of a session and that of its branch leaves a branch that main holds already."""
+    session = ledger.session("a", "1")
+    session.record([Draft("note.added", {"text": "x"})])
+    own = ledger.place.store.ref(session_ref(session.id))
+    session.end()
+    assert ledger.place.store.move_ref(session_ref(session.id), own, None)
+    assert [one for one in presence(ledger.place) if one.agent == "a"] == []
+    with pytest.raises(NotFoundError):
+        ledger.session_named(session.id)
+
+
 def test_the_task_of_a_session_is_the_one_that_it_has_begun(ledger: Ledger) -> None:
     session = ledger.session("a", "1")
     session.write([Draft("task.created", {"task": "one", "title": "One"})])

@@ -20,7 +20,7 @@ from ledger.core.ids import SessionId
 from ledger.errors import BusyError, InvalidError, NotFoundError, RefusedError, StorageError, UsageError
 from ledger.storage import live
 from ledger.storage.layout import Layout
-from ledger.storage.process import find_process
+from ledger.storage.process import Machine, find_process
 
 ID = str(SessionId.of("agent", "run"))
 OTHER = str(SessionId.of("agent", "other"))
@@ -132,6 +132,24 @@ def test_a_process_that_cannot_be_asked_after_is_unknown_however_long_it_is_sile
     rewrite(layout, pid=2**22 - 1, **told)
     assert verdict(layout) == "unknown"
     os.utime(layout.live / ID, (1, 1))
+    assert verdict(layout) == "unknown"
+
+
+def test_a_host_may_change_its_name(layout: Layout) -> None:
+    """Its start has an id that stays."""
+    live.claim(layout, ID)
+    rewrite(layout, host="before")
+    assert verdict(layout) == "alive"
+    live.claim(layout, ID)
+
+
+def test_two_hosts_whose_starts_have_no_ids_are_told_apart_by_name(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "this_machine", lambda: Machine("here", "", ""))
+    live.claim(layout, ID)
+    assert verdict(layout) == "alive"
+    rewrite(layout, host="elsewhere", pid=2**22 - 1)
     assert verdict(layout) == "unknown"
 
 

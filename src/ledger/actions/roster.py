@@ -8,9 +8,10 @@ from typing import NamedTuple
 from ledger.actions.find import main_tip, tips, walk
 from ledger.actions.tip import Author, event_of
 from ledger.core.event import Event
+from ledger.core.ids import SessionId
 from ledger.core.state import Document, session_path
 from ledger.errors import AmbiguousError, NotFoundError
-from ledger.storage.layout import SESSIONS, session_of
+from ledger.storage.layout import SESSIONS, session_of, session_ref
 from ledger.storage.place import Place
 from ledger.storage.store import Oid
 from ledger.storage.tree import TreeReader
@@ -34,13 +35,13 @@ class Past(NamedTuple):
 
 def all_sessions(place: Place) -> dict[str, Document]:
     """Every session on the roster of main, and those whose entry is on a line of their own so far."""
-    found = dict(_listed(place, main_tip(place)))
-    for ref, tip in place.store.refs(SESSIONS).items():
+    main = main_tip(place)
+    found = dict(_listed(place, main))
+    for ref, own in place.store.refs(SESSIONS).items():
         session = session_of(ref) or ""
-        if session not in found:
-            entry = _entry_at(place, tip, session)
-            if entry is not None:
-                found[session] = entry
+        entry = None if session in found else _unpublished_entry(place, session, own, main)
+        if entry is not None:
+            found[session] = entry
     return found
 
 
@@ -54,6 +55,11 @@ def _listed(place: Place, tip: Oid) -> Iterator[tuple[str, Document]]:
             yield folder.name, entry
 
 
+def _unpublished_entry(place: Place, session: str, own: Oid, main: Oid) -> Document | None:
+    # A branch that main holds already says nothing: its session has ended since, and was stopped before it went.
+    return None if place.store.is_ancestor(own, main) else _entry_at(place, own, session)
+
+
 def _entry_at(place: Place, tip: Oid, session: str) -> Document | None:
     return TreeReader(place.store, place.store.commit(tip).tree).get(session_path(session))
 
@@ -63,6 +69,9 @@ def find_session(place: Place, name: str) -> Author:
 
     Raises NotFoundError with what to do, AmbiguousError with the sessions that it fits.
     """
+    agent = _agent_of(place, name) if SessionId.form.fullmatch(name) else None
+    if agent is not None:
+        return Author(name, agent)
     roster = all_sessions(place)
     by_key = [session for session, entry in roster.items() if entry.get("key") == name]
     found = by_key or [session for session in roster if session.startswith(name.lower())]
@@ -74,6 +83,16 @@ def find_session(place: Place, name: str) -> Author:
     if len(found) > 1:
         raise _ambiguous(name, found)
     return Author(found[0], str(roster[found[0]].get("agent", "agent")))
+
+
+def _agent_of(place: Place, session: str) -> str | None:
+    """The agent of a session on the roster, by its whole id: the entries of all the others need not be read for it."""
+    main = main_tip(place)
+    own = place.store.ref(session_ref(session))
+    entry = _entry_at(place, main, session)
+    if entry is None and own is not None:
+        entry = _unpublished_entry(place, session, own, main)
+    return None if entry is None else str(entry.get("agent", "agent"))
 
 
 def past_sessions(place: Place, limit: int | None = None) -> list[Past]:

@@ -29,7 +29,7 @@ from ledger.errors import BusyError, NotFoundError, RefusedError, UsageError
 from ledger.storage.files import FILE_MODE, FOLDER_MODE, modified, refusals, storage_error, write_all
 from ledger.storage.layout import Layout
 from ledger.storage.locks import Lock
-from ledger.storage.process import Machine, Process, find_process, is_within, this_machine
+from ledger.storage.process import Process, find_process, is_within, this_machine
 
 BEAT = 15.0  # seconds between two heartbeats of a process that stays
 SILENT = 60.0  # seconds without one, after which it counts as frozen
@@ -281,7 +281,7 @@ def require_ours(layout: Layout, session: str) -> None:
         return
     if found.verdict == "unknown" and found.age > STALE:
         return
-    if _machine_of(found.claim) == this_machine() and is_within(found.claim.pid, os.getpid()):
+    if _is_here(found.claim) and is_within(found.claim.pid, os.getpid()):
         return
     raise RefusedError(
         f"session {session} runs in process {found.claim.pid} on {found.claim.host} ({found.verdict}: {found.why})",
@@ -290,15 +290,13 @@ def require_ours(layout: Layout, session: str) -> None:
 
 
 def _is_of(made: Claim | None, process: Process) -> bool:
-    return (
-        made is not None
-        and _machine_of(made) == this_machine()
-        and (made.pid, made.started) == (process.pid, process.started)
-    )
+    return made is not None and _is_here(made) and (made.pid, made.started) == (process.pid, process.started)
 
 
-def _machine_of(made: Claim) -> Machine:
-    return Machine(made.host, made.boot, made.pids)
+def _is_here(made: Claim) -> bool:
+    """Whether the process ids of a claim have their meaning here; a host may change its name, a start has one id."""
+    here = this_machine()
+    return (made.boot, made.pids) == (here.boot, here.pids) and (made.boot != "" or made.host == here.host)
 
 
 def _put(path: Path, made: Claim) -> int | None:
@@ -408,7 +406,7 @@ def _judge(made: Claim, age: float, *, is_locked: bool) -> tuple[Verdict, str]:
     here = this_machine()
     if made.host == here.host and made.boot != here.boot:
         return "dead", f"{made.host} has been restarted since"
-    if (made.boot, made.pids) != (here.boot, here.pids):
+    if not _is_here(made):
         return "unknown", f"it runs on {made.host}" if made.host != here.host else "it runs in another container"
     process = find_process(made.pid)
     if process is None:
