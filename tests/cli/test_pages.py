@@ -100,6 +100,12 @@ ANSWERS = [
     ("session start, session resume", ["session", "start", "--json"]),
     ("session end", ["session", "end", "ann@desk", "--json"]),
     ("conflicts", ["conflicts", "--json"]),
+    ("lease acquire", ["lease", "acquire", "docs", "--json"]),
+    ("lease renew, lease list", ["lease", "--json"]),
+    ("lease release", ["lease", "release", "src", "--json"]),
+    ("task list", ["task", "--json"]),
+    ("task show", ["task", "show", "port", "--json"]),
+    ("task create, task assign, task start, task complete, task fail", ["task", "start", "port", "--json"]),
     ("verify", ["verify", "--json"]),
     ("replay", ["replay", "--json"]),
     ("backup", ["backup", "copy", "--json"]),
@@ -121,6 +127,8 @@ def full(ledger: Run) -> Run:
     ledger("set", "a", "y")
     ledger("set", "c", "1", "--saw", "none")
     ledger("set", "c", "2", "--saw", "none")
+    ledger("lease", "acquire", "src", "--ttl", "1h")
+    ledger("task", "create", "port", "Port it")
     ledger("record", stdin=b"{type: note.added, data: {text: x}, origin: {source: call, ref: r1}}")
     Path("bad.yaml").write_text("type: note.added\ndata: {}\n")
     Path("secret.txt").write_text("ghp_" + "1a2B3c4D5e6F7g8H9i0J1k2L3m4N5o6P7q8R")

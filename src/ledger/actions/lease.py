@@ -260,7 +260,7 @@ def _require_gone(place: Place, reader: Reader, lease: Lease) -> str:
     if why is None:
         raise RefusedError(
             f"{', '.join(lease.on)} is leased by {shown(reader, lease.session)}, which is not known to be dead",
-            hint=f"where it cannot go on: ledger lease release {lease.id[:13]} --force --because WHY",
+            hint=f"where it cannot go on: ledger lease release {lease.id[:18]} --force --because WHY",
         )
     return why
 
@@ -276,7 +276,7 @@ def _held(reader: Reader, moment: Moment, holders: Sequence[Lease]) -> HeldError
         "\n".join([f"{', '.join(holders[0].on)} is leased by {shown(reader, holders[0].session)}:", *told]),
         holders,
         hint="wait with --wait SECONDS, or work on something else; "
-        f"where its owner cannot go on: ledger lease release {holders[0].id[:13]} --force --because WHY",
+        f"where its owner cannot go on: ledger lease release {holders[0].id[:18]} --force --because WHY",
     )
 
 

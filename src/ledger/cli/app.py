@@ -54,6 +54,8 @@ COMMANDS = {
     "session": Entry("Sessions", "session", "Begin or end a session, or go on with one."),
     "conflicts": Entry("Share", "conflicts", "List the keys at which a write was beaten unseen."),
     "resolve": Entry("Share", "resolve", "Settle the conflict at a key."),
+    "lease": Entry("Share", "lease", "Claim paths or names for a time, so that nobody else works on them."),
+    "task": Entry("Share", "task", "Keep track of what is to be done, and who does it."),
     "verify": Entry("Recover", "verify", "Prove that the state is what the events say."),
     "replay": Entry("Recover", "replay", "Fold a session's events again and compare with what is stored."),
     "import": Entry("Exchange", "import_", "Take in the transcripts of past sessions."),

@@ -15,6 +15,8 @@ from ledger.errors import InvalidError, NotFoundError, Problem, UsageError
 MAX_VALUE_BYTES = 1 << 20
 STDIN = Path("-")
 
+_DURATION = re.compile(r"(\d{1,9})\s*([smhd]?)")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _FOREIGN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -109,6 +111,14 @@ def bytes_in(file: Path, limit: int = MAX_VALUE_BYTES) -> bytes:
             hint="keep the large part in a file of its own and put its path into the ledger",
         )
     return raw
+
+
+def seconds_given(text: str, option: str) -> int:
+    """The whole seconds that a text such as 90, 90s, 10m, 2h or 7d means; raises UsageError for any other."""
+    found = _DURATION.fullmatch(text.strip().lower())
+    if found is None:
+        raise UsageError(f"{option}: {text!r} is no length of time", hint=f"for example: {option} 90, {option} 10m")
+    return int(found[1]) * _SECONDS[found[2]]
 
 
 def require_stdin() -> None:

@@ -30,6 +30,13 @@ def ago(then: int, now: int) -> str:
     return day(then)
 
 
+def span(duration: int) -> str:
+    """How long something took, in a few characters: `12s`, `5m`, `2h`, `3d`; in microseconds."""
+    seconds = max(0, duration) // _SECOND
+    fitting = (f"{seconds // unit}{letter}" for limit, unit, letter in _STEPS if seconds < limit)
+    return next(fitting, f"{seconds // 86_400:,}d")
+
+
 def day(moment: int) -> str:
     """The date (UTC) of a moment in microseconds since 1970."""
     return datetime.fromtimestamp(moment // _SECOND, UTC).strftime("%Y-%m-%d")
