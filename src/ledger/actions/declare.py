@@ -8,10 +8,23 @@ from typing import Any
 
 from ledger.actions.append import Draft
 from ledger.core.events import TYPES
-from ledger.core.policies import pattern_problems
-from ledger.errors import InvalidError, Problem
+from ledger.core.policies import pattern_problems, policy
+from ledger.core.policies.policy import Policy
+from ledger.core.policies.vendored import Vendored
+from ledger.errors import InvalidError, Problem, RefusedError
 
 _TYPE = re.compile(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)+")
+
+
+def declaring_policy(pattern: str, name: str | None) -> Draft:
+    """Declare the policy of the keys of a pattern; None takes the declaration back.
+
+    One that another package brings is held to the laws first, over the examples that it gives. Raises PolicyError
+    where it is not installed, RefusedError with the law and the values where it breaks one.
+    """
+    if name is not None:
+        _require_lawful(policy(name))
+    return Draft("policy.set", {"pattern": pattern, "policy": name})
 
 
 def declaring_schema(pattern: str, rules: Any) -> Draft:
@@ -29,6 +42,20 @@ def declaring_type(name: str, rules: Any) -> Draft:
         problems.append(Problem("type", f"{name!r} is a type of the program's own"))
     _require(problems, f"the type {name!r}")
     return Draft("policy.set", {"type": name, "type_schema": rules})
+
+
+def _require_lawful(wanted: Policy) -> None:
+    if not isinstance(wanted, Vendored):
+        return
+    from ledger.core.policies import laws
+
+    hint = f"{wanted.origin} brings it; `ledger.testing.check_policy` checks the same"
+    if not wanted.examples:
+        raise RefusedError(f"the policy {wanted.name!r} gives no examples to hold it to the laws by", hint=hint)
+    try:
+        laws.check_examples(wanted, wanted.examples)
+    except laws.LawError as error:
+        raise RefusedError(str(error), hint=hint) from error
 
 
 def _require(problems: list[Problem], what: str) -> None:

@@ -16,11 +16,12 @@ from ledger.core.event import Event, from_message
 from ledger.core.events import kind_of, subject_of
 from ledger.core.ids import EventId
 from ledger.core.state import LEDGER, POLICY, Reader
-from ledger.errors import DamageError, InvalidError, LedgerError, NewerFormatError, NotFoundError
+from ledger.errors import DamageError, InvalidError, LedgerError, NewerFormatError, NotFoundError, PolicyError
 from ledger.storage.store import Oid
 
 ROOTS = ("ledger.created", "epoch.started")
 MERGE = "sync.merged"
+UNCHECKED = "unchecked"  # nothing is known to be wrong; what it takes to tell is not installed
 
 # The form in which a ledger writes commits: no other headers, one order, times in UTC. Agent and host are free.
 _FORM = re.compile(
@@ -127,6 +128,8 @@ class Examiner:
             yield from broken or self._held_to_law(oid, form, event, known)
         except NewerFormatError as error:
             yield Problem("newer-format", oid, None, f"{error.message}: what it holds cannot be checked")
+        except PolicyError as error:
+            yield Problem(UNCHECKED, oid, None, f"not checked: {error.message}")
         except LedgerError as error:
             yield Problem("unverifiable", oid, None, f"its tree cannot be worked out: {error}")
         except _HOSTILE as error:

@@ -11,7 +11,7 @@ from ledger.core.entry import Entry, entry_of
 from ledger.core.event import Prev
 from ledger.core.ids import EventId
 from ledger.core.key import check_key
-from ledger.core.policies import declared_policy, policy
+from ledger.core.policies import declared_policy, is_vendored, policy
 from ledger.core.policies.policy import EMPTY, Cell, Op, Value, text_of
 from ledger.core.state import POLICY, Reader, conflicts_path, context_path
 from ledger.errors import InvalidError, NotFoundError, Problem, RefusedError
@@ -37,8 +37,7 @@ def setting(target: Target, value: Value) -> Writer:
 
     def write(reader: Reader) -> Draft:
         name = policy_name(target, reader, "lww")
-        _require_fit(name, value, target.key)
-        return _draft(target, name, policy(name).diff(_cell(target, reader, name), value))
+        return _whole(target, reader, name, value)
 
     return write
 
@@ -52,6 +51,8 @@ def adding(target: Target, values: Sequence[Value]) -> Writer:
 
     def write(reader: Reader) -> Draft | None:
         name = _policy_among(target, reader, ("set", "log"))
+        if is_vendored(name):
+            return _grown(target, reader, name, values)
         cell = _cell(target, reader, name)
         carried = list(_carried(target, reader, name) or [])
         wanted = [*carried, *values] if name == "log" else _union(cell.value or carried, values)
@@ -70,13 +71,13 @@ def removing(target: Target, values: Sequence[Value]) -> Writer:
         name = _policy_among(target, reader, ("set", "map"))
         cell = _cell(target, reader, name)
         gone = {text_of(v) for v in values}
-        held = cell.value or _carried(target, reader, name) or []
+        held = _held(target, reader, name, (list, dict), "list or mapping") or []
         there = list(held)
         missing = [v for v in values if text_of(v) not in {text_of(t) for t in there}]
         if missing:
             raise NotFoundError(f"{target.key!r} does not hold {missing[0]!r}")
         rest = [v for v in there if text_of(v) not in gone]
-        left = rest if name == "set" else {f: held[f] for f in rest}
+        left = {f: held[f] for f in rest} if isinstance(held, dict) else rest
         return _draft(target, name, policy(name).diff(cell, left))
 
     return write
@@ -88,6 +89,8 @@ def incrementing(target: Target, by: int) -> Writer:
 
     def write(reader: Reader) -> Draft:
         name = _policy_among(target, reader, ("counter",))
+        if is_vendored(name):
+            return _stepped(target, reader, name, by)
         start = _carried(target, reader, name) or 0
         return _draft(target, name, Op("context.incremented", {"by": start + by}))
 
@@ -134,13 +137,6 @@ def resolving(target: Target, take: str | None = None, value: Value = None) -> W
     return write
 
 
-def declaring(pattern: str, name: str | None) -> Writer:
-    """Declare the policy of the keys that a pattern names; None takes the declaration back."""
-    if name is not None:
-        policy(name)
-    return lambda _: Draft("policy.set", {"pattern": pattern, "policy": name})
-
-
 def _sibling(entry: Entry, losers: Sequence[Mapping[str, Any]], take: str) -> dict[str, Any]:
     stands: dict[str, Any] = {"deleted": True} if entry.deleted else {"value": entry.cell.value}
     found: dict[str, dict[str, Any]] = {entry.event: stands} | {
@@ -157,6 +153,34 @@ def _draft(target: Target, name: str, op: Op) -> Draft:
     return _seen(target, Draft(op.type, data))
 
 
+def _grown(target: Target, reader: Reader, name: str, values: Sequence[Value]) -> Draft | None:
+    """Add under a policy of another package: to the end, or as to a set where it holds nothing twice."""
+    held = _held(target, reader, name, (list,), "list") or []
+    grown = _union(held, values) if policy(name).problems([*held, *values]) else [*held, *values]
+    return None if grown == held else _whole(target, reader, name, grown)
+
+
+def _stepped(target: Target, reader: Reader, name: str, by: int) -> Draft:
+    """Add to a number under a policy of another package."""
+    return _whole(target, reader, name, (_held(target, reader, name, (int,), "whole number") or 0) + by)
+
+
+def _whole(target: Target, reader: Reader, name: str, value: Value) -> Draft:
+    _require_fit(name, value, target.key)
+    return _draft(target, name, policy(name).diff(_cell(target, reader, name), value))
+
+
+def _held(target: Target, reader: Reader, name: str, kinds: tuple[type, ...], noun: str) -> Value:
+    cell = _cell(target, reader, name)
+    held = _carried(target, reader, name) if cell is EMPTY else cell.value
+    if held is None or (isinstance(held, kinds) and not isinstance(held, bool)):
+        return held
+    raise RefusedError(
+        f"what stands at {target.key!r} is no {noun}",
+        hint=f"`ledger get {target.key}` shows it; `ledger set` gives a whole new value",
+    )
+
+
 def _seen(target: Target, draft: Draft) -> Draft:
     return draft if target.sees_tip else replace(draft, prev=target.saw, sees_tip=False)
 
@@ -167,16 +191,26 @@ def _scope(target: Target) -> dict[str, Any]:
 
 def policy_name(target: Target, reader: Reader, new: str) -> str:
     """The policy of a write: as asked, as declared for the key, as it stands there, or what is usual for the verb."""
+    declared = declared_policy(target.key, reader.get(POLICY))
     if target.policy is not None:
+        _require_declared(target.policy, declared, target.key)
         return policy(target.policy).name
     entry = entry_of(reader.get(context_path(target.key, target.session)))
     there = None if entry is None or entry.deleted else entry.policy
-    return declared_policy(target.key, reader.get(POLICY)) or there or new
+    return declared or there or new
+
+
+def _require_declared(name: str, declared: str | None, key: str) -> None:
+    # Only the declaration has held it to the laws, and tells the others which package they need.
+    if is_vendored(name) and name != declared:
+        raise RefusedError(
+            f"the policy {name!r} is not declared for {key!r}", hint=f"declare it first: ledger policy set {key} {name}"
+        )
 
 
 def _policy_among(target: Target, reader: Reader, fitting: tuple[str, ...]) -> str:
     name = policy_name(target, reader, fitting[0])
-    if name in fitting:
+    if name in fitting or is_vendored(name):
         return name
     raise RefusedError(
         f"{target.key!r} is under the policy {name!r}; this needs {' or '.join(fitting)}",

@@ -13,7 +13,8 @@ from ledger.cli.intake import value_in
 from ledger.cli.output import Output
 from ledger.cli.words import columns, one_line
 from ledger.cli.write import write
-from ledger.errors import UsageError
+from ledger.core.policies import is_vendored, policy
+from ledger.errors import PolicyError, UsageError
 
 Pattern = Annotated[
     str,
@@ -21,7 +22,13 @@ Pattern = Annotated[
         help="A key; * stands for one segment, ** at the end for any.", metavar="PATTERN", show_default=False
     ),
 ]
-Name = Annotated[str | None, typer.Argument(help="lww, counter, set, map, log, text, max or min.", metavar="[POLICY]")]
+Name = Annotated[
+    str | None,
+    typer.Argument(
+        help="lww, counter, set, map, log, text, max, min, or one that an installed package brings, as vendor.name.",
+        metavar="[POLICY]",
+    ),
+]
 SchemaFile = Annotated[
     Path | None,
     typer.Option(
@@ -39,10 +46,24 @@ def list_policies(context: typer.Context) -> None:
     call = Call.of(context)
     with call.ledger() as ledger:
         declared = ledger.policy()
+    absent = _absent(declared.get("policies", {}))
     parts = {part: declared.get(part, {}) for part in ("policies", "schemas", "types")}
-    call.out.answer(parts, lambda: _page(call.out, parts))
+    call.out.answer(parts | {"absent": sorted(absent)}, lambda: _page(call.out, parts))
+    for error in absent.values():
+        call.out.words(f"{error.message}: {error.hint}")
     if not any(parts.values()):
         call.out.words("Nothing is declared. For example: ledger policy set 'stats/**' counter")
+
+
+def _absent(declared: Mapping[str, str]) -> dict[str, PolicyError]:
+    """The declared policies of other packages that cannot be used here, each with why."""
+    found = {}
+    for name in filter(is_vendored, declared.values()):
+        try:
+            policy(name)
+        except PolicyError as error:
+            found[name] = error
+    return found
 
 
 def set_policy(
@@ -51,14 +72,14 @@ def set_policy(
     """Declare the policy of the keys of PATTERN, or with --schema what their values look like.
 
     It binds later writes; what stands there stays. --remove takes a policy back, with --schema - of null a schema.
+    A policy of a package is held to the laws first, over its own examples; what breaks one is refused.
     """
-    from ledger.actions.declare import declaring_schema
-    from ledger.actions.writers import declaring
+    from ledger.actions.declare import declaring_policy, declaring_schema
 
     if [name is not None, schema is not None, remove].count(True) != 1:
         raise UsageError("give one of: POLICY, --schema FILE, --remove", hint="ledger policy set 'stats/**' counter")
     if schema is None:
-        write(Call.of(context), lambda _: declaring(pattern, name))
+        write(Call.of(context), lambda _: declaring_policy(pattern, name))
         return
     declared = declaring_schema(pattern, value_in(schema))
     write(Call.of(context), lambda _: declared)
