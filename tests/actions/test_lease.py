@@ -432,3 +432,15 @@ def test_the_moment_of_judgement_is_the_clock_and_the_newest_event(ledger: Ledge
     found = moment_at(ledger.place)
     assert found.clock == clock()
     assert found.newest == clock() + 60_000_000
+
+
+def test_a_session_takes_renews_and_gives_back(ledger: Ledger, clock: Clock) -> None:
+    session = agent(ledger, "1")
+    assert session.acquire("src", "docs", because="rewrite").holds
+    clock.advance(300)
+    assert [one.lease.on for one in session.renew()] == [("src", "docs")]
+    assert [lease.because for lease in session.release("src")] == ["rewrite"]
+    with session.lease("src", shared=True) as lease:
+        assert lease.is_shared
+        assert held(ledger) == {"src": True}
+    assert held(ledger) == {}

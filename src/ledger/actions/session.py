@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ledger.actions import writers
 from ledger.actions.append import Appended, Draft, Writer, append_private, append_shared, publish
@@ -13,10 +13,15 @@ from ledger.actions.read import Found, read_key
 from ledger.actions.tip import Author
 from ledger.core.entry import siblings
 from ledger.core.event import Prev
+from ledger.core.leases import DEFAULT_TTL
 from ledger.core.state import Reader, session_path
 from ledger.errors import BusyError, NotFoundError, StorageError
 from ledger.storage import live
 from ledger.storage.place import Place
+
+if TYPE_CHECKING:
+    from ledger.actions.lease import Standing
+    from ledger.core.leases import Lease
 
 _LEASE_FOLDER = "leases/"
 _LEASES = 256  # that one `session.ended` may list
@@ -127,6 +132,47 @@ class Session:
         if key is not None and scope == "shared" and done.events:
             self._seen.pop(key, None)
         return done
+
+    def acquire(
+        self,
+        *on: str,
+        shared: bool = False,
+        ttl: int = DEFAULT_TTL,
+        because: str | None = None,
+        wait: float = 0,
+    ) -> Standing:
+        """Claim paths or names for `ttl` seconds; what it holds in just this way already is renewed.
+
+        Raises HeldError (exit 4), with `wait` BusyError after so many seconds, while another session holds them.
+        """
+        from ledger.actions.lease import acquire
+
+        return acquire(self._place, self, on, shared=shared, ttl=ttl, because=because, wait=wait)
+
+    def renew(self, *names: str) -> list[Standing]:
+        """Renew the session's leases of these names or ids, all that have not run out unless some are named."""
+        from ledger.actions.lease import renew
+
+        return renew(self._place, self, names)
+
+    def release(self, *names: str) -> list[Lease]:
+        """Give back the leases of these names or ids, all of the session's unless some are named."""
+        from ledger.actions.lease import release
+
+        return release(self._place, self, names)
+
+    def lease(
+        self,
+        *on: str,
+        shared: bool = False,
+        ttl: int = DEFAULT_TTL,
+        because: str | None = None,
+        wait: float = 0,
+    ) -> AbstractContextManager[Lease]:
+        """Hold a lease for a block: `with session.lease("src/"):`; what takes longer than `ttl` calls `renew`."""
+        from ledger.actions.lease import leased
+
+        return leased(self._place, self, on, shared=shared, ttl=ttl, because=because, wait=wait)
 
     def publish(self) -> str | None:
         """Bring what the session has of its own to main; main's new tip, or None if there was nothing."""
