@@ -216,3 +216,23 @@ def test_run_starts_nothing_where_the_lease_is_held(ledger: Run, codex: str) -> 
     result = ledger("lease", "run", "src", "--", "touch", "ran")
     assert result.code == 4
     assert not Path("ran").exists()
+
+
+# status
+
+
+def test_status_tells_of_leases_and_tasks_and_is_silent_about_none(ledger: Run) -> None:
+    assert not {"leases", "tasks"} & set(ledger("status").out.split())
+    ledger("lease", "acquire", "src")
+    ledger("task", "create", "port", "Port it")
+    ledger("task", "start", "port")
+    page = ledger("status").out
+    assert page[page.index("tasks") : page.index("sync")] == (
+        "tasks     1 started\n"
+        "  started  port  person/8b28  for 1m  Port it\n"
+        "leases    1 live\n"
+        "  holds  01a203d3-38c0-7001  exclusive  person/8b28  7m left  src\n"
+    )
+    answer = json.loads(ledger("status", "--json").out)
+    assert [task["task"] for task in answer["tasks"]] == ["port"]
+    assert [lease["on"] for lease in answer["leases"]] == [["src"]]

@@ -80,7 +80,7 @@ def acquire(
             wait=seconds_given(wait, "--wait"),
         )
     with once_written(found.lease.event):
-        call.out.answer(_document(found), lambda: [found.lease.id])
+        call.out.answer(document(found), lambda: [found.lease.id])
     if call.form == "human":
         call.out.words(_yours(found, call.now()))
 
@@ -93,7 +93,7 @@ def renew(context: typer.Context, names: OwnNames = None, ttl: NewTtl = None) ->
     with call.ledger() as ledger:
         seconds = None if ttl is None else seconds_given(ttl, "--ttl")
         found = extend(ledger.place, call.writer(ledger), _from_root(names or ()), seconds)
-    call.out.answer([_document(one) for one in found], list)
+    call.out.answer([document(one) for one in found], list)
     if call.form == "human":
         call.out.words("\n".join(_yours(one, call.now()) for one in found) or "The session holds no lease.")
 
@@ -130,7 +130,7 @@ def list_leases(context: typer.Context) -> None:
     call = Call.of(context)
     with call.ledger() as ledger:
         found = live_leases(ledger.place)
-    call.out.answer([_document(one) for one in found], lambda: table(call.out, found, call.now()))
+    call.out.answer([document(one) for one in found], lambda: table(call.out, found, call.now()))
     if not found:
         call.out.words("No leases. To claim something: ledger lease acquire src/auth --because 'the rewrite'")
 
@@ -160,6 +160,21 @@ def run(
             return _run(call, ledger, session, lease, command)
 
 
+def document(one: Standing) -> dict[str, Any]:
+    """A lease as JSON."""
+    lease = one.lease
+    return _released(lease) | {
+        "agent": one.agent,
+        "mode": lease.mode,
+        "ttl": lease.ttl,
+        "acquired": stamp(lease.acquired),
+        "renewed": stamp(lease.renewed),
+        "ends": stamp(one.ends),
+        "holds": one.holds,
+        "waits_for": [other.id for other in one.waits_for],
+    }
+
+
 def table(out: Output, found: Sequence[Standing], now: int) -> Iterator[str]:
     """The leases in columns."""
     for line in columns([_row(one, now) for one in found]):
@@ -176,20 +191,6 @@ def _row(one: Standing, now: int) -> tuple[str, ...]:
         f"{span(one.ends - now)} left",
         visible(_names(lease) + (f": {lease.because}" if lease.because else "")),
     )
-
-
-def _document(one: Standing) -> dict[str, Any]:
-    lease = one.lease
-    return _released(lease) | {
-        "agent": one.agent,
-        "mode": lease.mode,
-        "ttl": lease.ttl,
-        "acquired": stamp(lease.acquired),
-        "renewed": stamp(lease.renewed),
-        "ends": stamp(one.ends),
-        "holds": one.holds,
-        "waits_for": [other.id for other in one.waits_for],
-    }
 
 
 def _released(lease: Lease) -> dict[str, Any]:

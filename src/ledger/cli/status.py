@@ -16,15 +16,19 @@ from ledger.cli.words import ago, counted, indented
 from ledger.core.clock import micros, stamp
 
 if TYPE_CHECKING:
+    from ledger.actions.lease import Standing
     from ledger.actions.presence import Present
+    from ledger.actions.task import Task
     from ledger.api import Ledger
 
 
 class Found(NamedTuple):
-    """What one call has to tell about: the ledger, and the sessions in it, looked at once."""
+    """What one call has to tell about: the ledger, and the sessions, leases and tasks in it, looked at once."""
 
     ledger: Ledger
     present: Sequence[Present]
+    leases: Sequence[Standing]
+    tasks: Sequence[Task]
     now: int
 
 
@@ -40,11 +44,14 @@ def command(context: typer.Context) -> None:
 
     `ok` is as far as can be seen in a moment; `ledger verify` looks at everything.
     """
+    from ledger.actions.lease import live_leases
     from ledger.actions.presence import presence
+    from ledger.actions.task import open_tasks
 
     call = Call.of(context)
     with call.ledger() as ledger:
-        found = Found(ledger, presence(ledger.place), call.now())
+        place = ledger.place
+        found = Found(ledger, presence(place), live_leases(place), open_tasks(place), call.now())
         answer = {"ledger": str(ledger.path)} | {name: section.read(found) for name, section in SECTIONS.items()}
         call.out.answer(answer, lambda: _page(call.out, answer, found))
 
@@ -110,6 +117,39 @@ def _sync_lines(out: Output, told: dict[str, str], found: Found) -> Iterator[str
     yield f"{word}main moved {ago(micros(told['last']), found.now)}"
 
 
+def _leases(found: Found) -> list[dict[str, Any]]:
+    from ledger.cli import lease
+
+    return [lease.document(one) for one in found.leases]
+
+
+def _lease_lines(out: Output, told: list[dict[str, Any]], found: Found) -> Iterator[str]:
+    from ledger.cli import lease
+
+    if told:
+        yield f"{len(told)} live"
+        yield from lease.table(out, found.leases, found.now)
+
+
+def _tasks(found: Found) -> list[dict[str, Any]]:
+    from ledger.cli import task
+
+    return [task.document(one, _agents(found), found.now) for one in found.tasks]
+
+
+def _task_lines(out: Output, told: list[dict[str, Any]], found: Found) -> Iterator[str]:
+    from ledger.cli import task
+
+    if told:
+        states = Counter(one["status"] for one in told)
+        yield ", ".join(f"{count} {state}" for state, count in states.items())
+        yield from task.table(out, found.tasks, _agents(found), found.now)
+
+
+def _agents(found: Found) -> dict[str, str]:
+    return {one.id: one.agent for one in found.present}
+
+
 def _conflicts(found: Found) -> int:
     return sum(1 for _ in found.ledger.conflicts())
 
@@ -123,6 +163,8 @@ def _conflict_lines(out: Output, told: int, found: Found) -> Iterator[str]:  # n
 SECTIONS = {
     "health": Section(_health, _health_lines),
     "sessions": Section(_sessions, _session_lines),
+    "tasks": Section(_tasks, _task_lines),
+    "leases": Section(_leases, _lease_lines),
     "spool": Section(_spool, _spool_lines),
     "sync": Section(_sync, _sync_lines),
     "conflicts": Section(_conflicts, _conflict_lines),

@@ -120,7 +120,7 @@ def list_tasks(context: typer.Context, everything: All = False, mine: Mine = Fal
         found = [task for task in read(ledger.place) if _is_wanted(task, everything, me, is_open)]
         agents = ledger.agents()
     now = call.now()
-    call.out.answer([_document(task, agents, now) for task in found], lambda: table(call.out, found, agents, now))
+    call.out.answer([document(task, agents, now) for task in found], lambda: table(call.out, found, agents, now))
     if not found:
         call.out.words("No such tasks. To write one down: ledger task create 'Port the login'")
 
@@ -133,7 +133,28 @@ def show(context: typer.Context, name: Name) -> None:
     with call.ledger() as ledger:
         task, agents = find_task(ledger.place, name), ledger.agents()
     now = call.now()
-    call.out.answer(_document(task, agents, now), lambda: _page(call.out, task, agents, now))
+    call.out.answer(document(task, agents, now), lambda: _page(call.out, task, agents, now))
+
+
+def document(task: Task, agents: dict[str, str], now: int) -> dict[str, Any]:
+    """A task as JSON."""
+    took = task.took(now)
+    return {
+        "task": task.name,
+        "title": task.title,
+        "status": task.status,
+        "about": task.about,
+        "role": task.role,
+        "to": task.to,
+        "agent": agents.get(task.to, ""),
+        "session": task.session,
+        "created": stamp(task.created),
+        "started": None if task.started is None else stamp(task.started),
+        "ended": None if task.ended is None else stamp(task.ended),
+        "waited": task.waited(now) / 1_000_000,
+        "took": None if took is None else took / 1_000_000,
+        "outcome": task.outcome,
+    }
 
 
 def table(out: Output, found: Sequence[Task], agents: dict[str, str], now: int) -> Iterator[str]:
@@ -176,33 +197,13 @@ def _when(task: Task, now: int) -> str:
     return f"waits {span(task.waited(now))}" if took is None else f"for {span(took)}"
 
 
-def _document(task: Task, agents: dict[str, str], now: int) -> dict[str, Any]:
-    took = task.took(now)
-    return {
-        "task": task.name,
-        "title": task.title,
-        "status": task.status,
-        "about": task.about,
-        "role": task.role,
-        "to": task.to,
-        "agent": agents.get(task.to, ""),
-        "session": task.session,
-        "created": stamp(task.created),
-        "started": None if task.started is None else stamp(task.started),
-        "ended": None if task.ended is None else stamp(task.ended),
-        "waited": task.waited(now) / 1_000_000,
-        "took": None if took is None else took / 1_000_000,
-        "outcome": task.outcome,
-    }
-
-
 def _tell(call: Call, ledger: Ledger, session: Session, done: Appended, name: str, answer: Sequence[str] = ()) -> None:
     from ledger.actions.task import find_task
 
     task, agents = find_task(ledger.place, name), ledger.agents()
     if call.form != "human":
         with once_written(newest(done)):
-            state = _document(task, agents, call.now())
+            state = document(task, agents, call.now())
             call.out.answer(state | {"events": documents.written(session.id, done)["events"]}, list)
         return
     with once_written(newest(done)):
