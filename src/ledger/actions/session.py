@@ -16,12 +16,15 @@ from ledger.core.event import Prev
 from ledger.core.leases import DEFAULT_TTL
 from ledger.core.state import Reader, session_path
 from ledger.errors import BusyError, NotFoundError, StorageError
-from ledger.storage import live
+from ledger.storage.files import touch
 from ledger.storage.place import Place
 
 if TYPE_CHECKING:
     from ledger.actions.lease import Standing
     from ledger.core.leases import Lease
+    from ledger.storage import live
+
+# What proves who lives is imported where it is used: it takes 5 ms, and most writes only give a sign of life.
 
 _LEASE_FOLDER = "leases/"
 _LEASES = 256  # that one `session.ended` may list
@@ -82,6 +85,8 @@ class Session:
 
     def tell(self, doing: live.Doing) -> None:
         """Say that the session is working, or waiting for somebody; heard by who asks for the sessions."""
+        from ledger.storage import live
+
         if self._place.layout is not None:
             live.tell(self._place.layout, self.id, doing)
 
@@ -182,7 +187,7 @@ class Session:
         append = append_shared if shared else append_private
         done = append(self._place, self.author, [self._entrance, *drafts])
         if self._place.layout is not None:
-            live.touch(self._place.layout, self.id)
+            touch(self._place.layout.live_of(self.id))
         return _without_entrance(done) if drafts else done
 
     def _entrance(self, reader: Reader) -> Draft | None:
@@ -203,6 +208,8 @@ class Session:
     @contextmanager
     def _claiming(self, pid: int | None) -> Iterator[None]:
         """Hold the session for a process; a claim whose event is refused is given back."""
+        from ledger.storage import live
+
         if self._place.layout is None:
             yield
             return
@@ -217,6 +224,8 @@ class Session:
             earlier.leave()
 
     def _leave(self) -> None:
+        from ledger.storage import live
+
         # The end is acknowledged by now: a live file that stays behind is shown to nobody, so it is no error.
         with suppress(BusyError, StorageError):
             if self._held is not None:

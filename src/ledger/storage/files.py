@@ -54,6 +54,15 @@ def modified(path: Path) -> float | None:
         return None
 
 
+def touch(path: Path) -> bool:
+    """Set a file's time of writing to now; False where there is none, or the system refuses. Links are not followed."""
+    try:
+        os.utime(path, follow_symlinks=False)
+    except OSError:  # most often there is no such file; and a heartbeat that is lost takes no work with it
+        return False
+    return True
+
+
 def _tell_unless_gone(fault: OSError) -> None:
     if not isinstance(fault, FileNotFoundError):
         raise fault

@@ -78,6 +78,10 @@ class Layout:
         """One file a running session, touched as its heartbeat."""
         return self.root / "live"
 
+    def live_of(self, session: str) -> Path:
+        """The file that says which process one session lives in."""
+        return self.live / session
+
     @property
     def heads(self) -> Path:
         """The heads last seen, kept outside the repository."""

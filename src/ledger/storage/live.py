@@ -20,12 +20,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, Self, get_args
 
 from ledger.core.ids import SessionId
 from ledger.errors import BusyError, NotFoundError, RefusedError, UsageError
+from ledger.storage import files
 from ledger.storage.files import FILE_MODE, FOLDER_MODE, modified, refusals, storage_error, write_all
 from ledger.storage.layout import Layout
 from ledger.storage.locks import Lock
@@ -46,8 +46,7 @@ _UNREADABLE = "its live file cannot be read"
 _NOT_OURS = {errno.ELOOP, errno.ENXIO, errno.EACCES}  # a link, a socket, somebody else's: nothing that we wrote
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """What a live file says: which process runs the session, and what it is doing since when.
 
     `lasting`: the process holds a lock on the file and touches it. `since` is in seconds since 1970, by the clock
@@ -65,8 +64,7 @@ class Claim:
     since: float
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(NamedTuple):
     """A live file as it was found: the claim (None if unreadable), the verdict on it, and why.
 
     `age` is the time since the last heartbeat and `quiet` since it last did something, as far as is known, both in
@@ -158,12 +156,7 @@ def claim(
 
 def touch(layout: Layout, session: str) -> bool:
     """Give a sign of life in a session's name; False where nobody has claimed it, or the system refuses."""
-    path = _path(layout, session)
-    try:
-        os.utime(path, follow_symlinks=False)
-    except OSError:  # most often there is no such file; and what was written before is no less written without a touch
-        return False
-    return True
+    return files.touch(_path(layout, session))
 
 
 def tell(layout: Layout, session: str, doing: Doing) -> bool:
@@ -175,7 +168,7 @@ def tell(layout: Layout, session: str, doing: Doing) -> bool:
             return False
         fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            os.pwrite(fd, _line(replace(found.claim, doing=doing, since=file_clock(layout))), 0)
+            os.pwrite(fd, _line(found.claim._replace(doing=doing, since=file_clock(layout))), 0)
         finally:
             os.close(fd)
     return True
@@ -224,7 +217,7 @@ def file_clock(layout: Layout) -> float:
 
 def _path(layout: Layout, session: str) -> Path:
     # An id is a file's name here, and it may come from anywhere.
-    return layout.live / SessionId(session)
+    return layout.live_of(SessionId(session))
 
 
 def _paths(layout: Layout) -> Iterator[Path]:
@@ -321,7 +314,7 @@ def _put(path: Path, made: Claim) -> int | None:
 
 
 def _line(made: Claim) -> bytes:
-    return json.dumps(asdict(made)).ljust(_WIDTH - 1).encode("ascii") + b"\n"
+    return json.dumps(made._asdict()).ljust(_WIDTH - 1).encode("ascii") + b"\n"
 
 
 class _Content(NamedTuple):
