@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ledger.actions.restore_journal import Restored
     from ledger.actions.session import Session
     from ledger.core.redaction import Redactor
+    from ledger.running import RunningSession
 
 # What only writers need (schemas, policies, redaction) is imported where it is used: without it a reader starts
 # in half the time.
@@ -75,8 +76,9 @@ def system_sources() -> Sources:
 class Ledger:
     """One open ledger; use it as a context manager, or call `close`."""
 
-    def __init__(self, place: Place, sources: Sources | None = None) -> None:
+    def __init__(self, place: Place, sources: Sources | None = None, again: Callable[[], Place] | None = None) -> None:
         self.place, self._user = place, (sources or system_sources()).user
+        self._again = again or (lambda: place)
         self.restored: Restored | None = None
         self.unrestored: LedgerError | None = None
 
@@ -123,6 +125,18 @@ class Ledger:
         from ledger.actions.session import Session
 
         return Session(self.place, Author(str(SessionId.of(agent, key)), agent), {"key": key, **roster})
+
+    def run(self, agent: str, key: str, *, end: bool = True, **roster: Any) -> RunningSession:
+        """The same for as long as a program works in it: `with ledger.run("my-agent", "run-17") as me`.
+
+        Within the block others see it alive, its leases are renewed, and what it writes of its own is published;
+        at the end it ends, or with `end=False` stays on the roster, to be gone on with. Raises BusyError, naming
+        the process, where it runs already.
+        """
+        from ledger.running import RunningSession
+
+        author = Author(str(SessionId.of(agent, key)), agent)
+        return RunningSession(self._again, author, {"key": key, **roster}, ends=end)
 
     def person(self) -> Session:
         """The implicit session of whoever runs this process."""
@@ -188,7 +202,8 @@ def open_ledger(
     layout = opening.require(root)
     config = read_config(layout.config)
     told = sources or system_sources()
-    ledger = Ledger(_place(layout, config, durability or config.durability, uses_queue, accepts_clock, told), told)
+    opened = functools.partial(_place, layout, config, durability or config.durability, uses_queue, accepts_clock, told)
+    ledger = Ledger(opened(), told, opened)
     ledger.restore_if_needed(rewritten)
     return ledger
 
@@ -200,7 +215,8 @@ def create_ledger(
     layout = opening.create(Path(path))
     config = read_config(layout.config)
     told = sources or system_sources()
-    ledger = Ledger(_place(layout, config, config.durability, True, accepts_clock, told), told)
+    opened = functools.partial(_place, layout, config, config.durability, True, accepts_clock, told)
+    ledger = Ledger(opened(), told, opened)
     ledger.restore_if_needed()
     done = found(ledger, project)
     return ledger, bool(done.events)

@@ -1,0 +1,347 @@
+"""Running: a session for as long as a program works in it, kept alive from beside the program's own code.
+
+with open_ledger() as ledger, ledger.run("my-agent", "run-17", role="reviewer") as me:
+    with me.lease("src/"):
+        me.set("auth/decision", "Use the OAuth device flow.")
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from ledger.actions import lease as leases
+from ledger.actions.append import Appended
+from ledger.actions.lease import HeldError, Standing
+from ledger.actions.read import reader_at
+from ledger.actions.session import Session
+from ledger.actions.tip import Author
+from ledger.core.leases import DEFAULT_TTL, Lease, is_live, leases_in
+from ledger.core.state import session_path
+from ledger.errors import BusyError, LedgerError, NotFoundError, StorageError, UsageError
+from ledger.storage import live
+from ledger.storage.layout import session_ref
+from ledger.storage.place import Place
+from ledger.storage.worktree import find_worktree
+
+SYNC = 30.0  # seconds after which what the session has of its own is brought to main, if nothing else does
+PAUSE = 0.1  # seconds between two tries of whoever waits for a lease
+
+_SHORTEST_ROUND = 0.05
+_REASON = 200  # characters; the event takes 256
+_AT_EXIT = "the program ended"
+
+# Two threads that begin one session at once must not both find it free.
+_beginning = threading.Lock()
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _in_turn(
+    method: Callable[Concatenate[Session, _P], _R],
+) -> Callable[Concatenate[RunningSession, _P], _R]:
+    """A method of a session that any thread may call: one at a time, within the block, in the process that began."""
+
+    @functools.wraps(method)
+    def call(self: RunningSession, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with self.turn():
+            return method(self, *args, **kwargs)
+
+    return call
+
+
+class RunningSession(Session):
+    """A session that lives for the length of a `with` block; any thread of the process may use it.
+
+    Within the block others see it alive. A thread beside the block renews its leases at half their time and brings
+    what the session has of its own to main every `SYNC` seconds; what that thread meets and does not get over is
+    `trouble`, and is raised at the end of the block if the block itself raises nothing.
+
+    At the end the session ends, with the error of the block as its reason; without `ends` it stays on the roster.
+    Either way what it wrote is published and its leases are free. A process that dies within the block leaves a
+    session that is proven crashed; an interpreter that ends in order within it ends the session.
+    """
+
+    def __init__(self, again: Callable[[], Place], author: Author, roster: dict[str, Any], *, ends: bool) -> None:
+        # A store belongs to one thread: this session, its keeper and the ledger that it came from have one each.
+        super().__init__(again(), author, roster)
+        self._again, self._ends = again, ends
+        self._turn = threading.RLock()
+        self._owner = os.getpid()
+        self._is_open = False
+        self._keeper: _Keeper | None = None
+
+    get = _in_turn(Session.get)
+    end = _in_turn(Session.end)
+    tell = _in_turn(Session.tell)
+    set = _in_turn(Session.set)
+    add = _in_turn(Session.add)
+    remove = _in_turn(Session.remove)
+    increment = _in_turn(Session.increment)
+    delete = _in_turn(Session.delete)
+    decide = _in_turn(Session.decide)
+    resolve = _in_turn(Session.resolve)
+    note = _in_turn(Session.note)
+    record = _in_turn(Session.record)
+    write = _in_turn(Session.write)
+    publish = _in_turn(Session.publish)
+    renew = _in_turn(Session.renew)
+    release = _in_turn(Session.release)
+
+    def start(self, *, pid: int | None = None, **roster: Any) -> Appended:
+        """As a session's; the block has done so already."""
+        with self.turn():
+            return super().start(pid=pid, **roster)
+
+    def resume(self, *, pid: int | None = None, **roster: Any) -> Appended:
+        """As a session's; the block has done so already."""
+        with self.turn():
+            return super().resume(pid=pid, **roster)
+
+    @property
+    def trouble(self) -> Exception | None:
+        """What the thread beside the block met and has not got over: a lease that was lost, a disk that is full."""
+        return None if self._keeper is None else self._keeper.trouble
+
+    def acquire(
+        self, *on: str, shared: bool = False, ttl: int = DEFAULT_TTL, because: str | None = None, wait: float = 0
+    ) -> Standing:
+        """Claim paths or names; held until they are released or the session ends, for they are renewed in time.
+
+        Raises HeldError where another session's lease stands in the way, with `wait` BusyError when it still does
+        after so many seconds; InvalidError for names that cannot be leased.
+        """
+        deadline = time.monotonic() + wait
+        while True:
+            try:
+                with self.turn():
+                    return self._watched(super().acquire(*on, shared=shared, ttl=ttl, because=because))
+            except HeldError as held:
+                left = left_to_wait(held, wait, deadline)
+            time.sleep(left)  # out of turn: others write meanwhile
+
+    @contextmanager
+    def lease(
+        self, *on: str, shared: bool = False, ttl: int = DEFAULT_TTL, because: str | None = None, wait: float = 0
+    ) -> Iterator[Lease]:
+        """Hold a lease for the block, however long it takes.
+
+        Raises what `acquire` raises; and HeldError at the end of the block where the lease was lost meanwhile, as
+        to another session while this process was stopped for longer than `ttl`.
+        """
+        held = self.acquire(*on, shared=shared, ttl=ttl, because=because, wait=wait).lease
+        try:
+            yield held
+        finally:
+            lost = None if self._keeper is None else self._keeper.forget(held.id)
+            with suppress(NotFoundError):  # given back within the block
+                self.release(held.id)
+        if lost is not None:
+            raise lost
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Have the session for this thread alone; raises UsageError outside of the block, and in a fork of it."""
+        if os.getpid() != self._owner:
+            raise UsageError(
+                f"session {self.id} runs in process {self._owner}, of which this is a fork",
+                hint="begin a session of its own here: ledger.run(…) with another key",
+            )
+        with self._turn:
+            if not self._is_open:
+                raise UsageError("this session is not running", hint="use it within: with ledger.run(…) as me")
+            yield
+
+    def __enter__(self) -> Self:
+        if self._owner != os.getpid() or self._is_open or self._keeper is not None:
+            raise UsageError("a session is begun once, where it was made", hint="ask for another: ledger.run(…)")
+        self._is_open = True
+        try:
+            self._begin()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if os.getpid() != self._owner:  # a fork leaves the block: the session is its parent's
+            return
+        try:
+            self._finish(self._reason(error))
+            if self.trouble is not None:
+                raise self.trouble
+        except LedgerError as fault:
+            if error is None:
+                raise
+            error.add_note(f"and the session had trouble: {fault}")
+
+    def _begin(self) -> None:
+        with _beginning:
+            self._refuse_second()
+            is_known = reader_at(self._place).get(session_path(self.id)) is not None
+            self._roster = _surroundings(self._place) | self._roster
+            _ = self.resume() if is_known else self.start()
+        atexit.register(self._finish_at_exit)
+        if self._place.layout is not None:  # in memory nobody else can see it, nor wait for what it holds
+            self._keeper = _Keeper(self._again, self.author)
+
+    def _refuse_second(self) -> None:
+        found = None if self._place.layout is None else live.look(self._place.layout, self.id)
+        is_ours = found is not None and found.claim is not None and found.claim.pid == os.getpid()
+        if found is not None and is_ours and found.verdict != "dead":
+            raise live.busy(found)
+
+    def _watched(self, standing: Standing) -> Standing:
+        if self._keeper is not None:
+            self._keeper.wake()
+        return standing
+
+    def _finish(self, reason: str | None) -> None:
+        with self._turn:
+            if not self._is_open:
+                return
+            try:
+                if self._keeper is not None:
+                    self._keeper.stop()
+                self._depart(reason)
+            finally:
+                self._close()
+
+    def _depart(self, reason: str | None) -> None:
+        if self._ends:
+            self.end(reason)
+            return
+        self.release()
+        self.publish()
+
+    def _close(self) -> None:
+        self._is_open = False
+        atexit.unregister(self._finish_at_exit)
+        held, self._held = self._held, None
+        # Only what is ours: where this one never began, or has ended, the session may be another process's by now.
+        with suppress(BusyError, StorageError):
+            if held is not None:
+                held.leave()
+        self._place.close()
+
+    def _finish_at_exit(self) -> None:
+        if os.getpid() == self._owner:
+            self._finish(_AT_EXIT)
+
+    def _reason(self, error: BaseException | None) -> str | None:
+        if error is None:
+            return None
+        # Without secrets before it is cut: of half a secret nobody could tell that it is one.
+        told = self._place.redactor.text(f"{type(error).__name__}: {error}")
+        return "".join(c if c.isprintable() else " " for c in told)[:_REASON].strip(": ")
+
+
+def left_to_wait(held: HeldError, wait: float, deadline: float) -> float:
+    """The seconds until the next try for a lease that is held; raises `held`, or BusyError after a wait."""
+    left = deadline - time.monotonic()
+    if wait <= 0:
+        raise held
+    if left <= 0:
+        raise BusyError(f"{held.message}\n  still so after {wait:g} s", hint=held.hint) from held
+    return min(left, PAUSE)
+
+
+class _Keeper:
+    """The thread beside the block; the heartbeat is not its work, for that must not wait for anybody's lock."""
+
+    def __init__(self, again: Callable[[], Place], author: Author) -> None:
+        self._again, self._author = again, author
+        self._met: Exception | None = None
+        self._held: dict[str, Lease] = {}
+        self._lost: dict[str, HeldError] = {}
+        self._woken, self._is_over = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ledger-keeper", daemon=True)
+        self._thread.start()
+
+    @property
+    def trouble(self) -> Exception | None:
+        return next(iter(self._lost.values()), self._met)
+
+    def forget(self, lease: str) -> HeldError | None:
+        """What became of a lease whose holder asks and then knows; None where nothing did."""
+        return self._lost.pop(lease, None)
+
+    def wake(self) -> None:
+        """Look again at what is held: its time may be shorter than that of all before."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        self._is_over.set()
+        self._woken.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        place = self._again()
+        session = Session(place, self._author, {})
+        published = time.monotonic()
+        try:
+            while not self._is_over.is_set():
+                self._woken.clear()
+                is_publishing = time.monotonic() - published >= SYNC
+                if self._look_after(place, session, is_publishing=is_publishing) and is_publishing:
+                    published = time.monotonic()
+                self._woken.wait(self._pause())
+        finally:
+            place.close()
+
+    def _look_after(self, place: Place, session: Session, *, is_publishing: bool) -> bool:
+        """Do what is due; whether all of it went well."""
+        try:
+            self._renew(place, session)
+            if is_publishing and place.store.ref(session_ref(session.id)) is not None:
+                session.publish()
+        except Exception as error:  # noqa: BLE001 - kept, and raised at the end of the block unless it passes
+            self._met = error
+            return False
+        self._met = None
+        return True
+
+    def _renew(self, place: Place, session: Session) -> None:
+        """Renew what is due of all that the session has held while it ran, whoever of it took that."""
+        reader, moment = reader_at(place), leases.moment_at(place)
+        if reader.get(session_path(session.id)) is None:  # ended by somebody else: a write would bring it back
+            self._held = {}
+            return
+        own = {lease.id: lease for lease in leases_in(reader) if lease.session == session.id}
+        self._held = {i: one for i, one in own.items() if i in self._held or is_live(one, moment)}
+        for lease in self._held.values():
+            if lease.id not in self._lost:
+                self._renew_one(place, session, lease)
+
+    def _renew_one(self, place: Place, session: Session, lease: Lease) -> None:
+        try:
+            leases.renew_if_due(place, session, lease)
+        except HeldError as error:
+            self._lost[lease.id] = error
+        except NotFoundError:  # released since it was looked at
+            return
+
+    def _pause(self) -> float:
+        # A lease is due at half its time: looking four times in it leaves a quarter for what comes in between.
+        return max(_SHORTEST_ROUND, min([SYNC, *(lease.ttl / 4 for lease in self._held.values())]))
+
+
+def _surroundings(place: Place) -> dict[str, str]:
+    """Where the program runs, as the roster tells it."""
+    found = find_worktree(Path.cwd())
+    here = {} if found is None else {"worktree": str(found.path), "branch": found.branch}
+    return {name: text for name, text in ({"host": place.host} | here).items() if text}
+
+
+__all__ = ["RunningSession"]
