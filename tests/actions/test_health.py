@@ -6,11 +6,12 @@ import os
 
 import pytest
 
+from ledger.actions.append import Draft
 from ledger.actions.health import Spool, health, hindrances, spool
 from ledger.actions.presence import Present, presence
 from ledger.api import Ledger
 from ledger.core.state import LEDGER
-from ledger.storage.layout import MAIN
+from ledger.storage.layout import MAIN, session_ref
 from ledger.storage.tree import encode
 
 
@@ -92,6 +93,17 @@ def test_a_head_that_cannot_be_read_is_words_too(disk_ledger: Ledger) -> None:
     damaged.write_bytes(b"no object")
     (words,) = wrong(disk_ledger)
     assert "does not inflate" in words
+
+
+def test_a_session_whose_line_is_damaged_hides_no_other_and_is_named(disk_ledger: Ledger) -> None:
+    """Opening the ledger anew mends it where its journal is still there."""
+    for key in ("1", "2"):
+        disk_ledger.session("a", key).record([Draft("note.added", {"text": key})])
+    session = disk_ledger.session("a", "1").id
+    (disk_ledger.layout.git_dir / session_ref(session)).write_text("ab" * 20 + "\n")
+    assert [one.key for one in presence(disk_ledger.place) if one.agent == "a"] == ["2"]
+    (words,) = wrong(disk_ledger)
+    assert words.startswith(f"the line of session {session} cannot be read: ")
 
 
 def _a_commit_beside(ledger: Ledger) -> str:

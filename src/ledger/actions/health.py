@@ -15,7 +15,7 @@ from ledger.actions.tip import event_id
 from ledger.core import fold
 from ledger.core.clock import refuse_jump
 from ledger.errors import LedgerError
-from ledger.storage.layout import MAIN
+from ledger.storage.layout import MAIN, SESSIONS, session_of
 from ledger.storage.place import Place
 
 _NAMED = 5
@@ -37,7 +37,7 @@ def spool(place: Place) -> Spool:
 
 def health(place: Place, present: Sequence[Present]) -> list[str]:
     """Everything that is wrong, each with what to do; empty for a ledger in good health."""
-    return [*hindrances(place), *_rewritten(place), *_left_behind(place), *_sessions(present)]
+    return [*hindrances(place), *_rewritten(place), *_lines(place), *_left_behind(place), *_sessions(present)]
 
 
 def hindrances(place: Place) -> list[str]:
@@ -69,6 +69,14 @@ def _rewritten(place: Place) -> Iterator[str]:
             yield "main is no longer on the line where it was last seen: `ledger verify` names what is missing"
     except LedgerError as error:
         yield _in_words(error)
+
+
+def _lines(place: Place) -> Iterator[str]:
+    for ref, tip in place.store.refs(SESSIONS).items():
+        try:
+            event_id(place.store.commit(tip))
+        except LedgerError as error:
+            yield f"the line of session {session_of(ref)} cannot be read: {error.message}; `ledger verify` says more"
 
 
 def _left_behind(place: Place) -> Iterator[str]:

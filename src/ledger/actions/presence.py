@@ -16,7 +16,7 @@ from ledger.actions.tip import event_id
 from ledger.core.clock import stamp
 from ledger.core.ids import EventId
 from ledger.core.state import Document
-from ledger.errors import DamageError
+from ledger.errors import DamageError, NotFoundError
 from ledger.storage import live
 from ledger.storage.layout import session_ref
 from ledger.storage.place import Place
@@ -139,7 +139,7 @@ def _last_event(place: Place, session: str, entry: Document) -> int:
     known = [EventId(str(entry["last"])).millis]
     own = place.store.ref(session_ref(session))
     if own is not None:
-        with suppress(DamageError):  # `verify` tells of a branch that ends in no event
+        with suppress(DamageError, NotFoundError):  # `health` tells of a branch that ends in no event
             known.append(event_id(place.store.commit(own)).millis)
     return max(known) * 1000
 

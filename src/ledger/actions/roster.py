@@ -10,7 +10,7 @@ from ledger.actions.tip import Author, event_of
 from ledger.core.event import Event
 from ledger.core.ids import SessionId
 from ledger.core.state import Document, session_path
-from ledger.errors import AmbiguousError, NotFoundError
+from ledger.errors import AmbiguousError, DamageError, NotFoundError
 from ledger.storage.layout import SESSIONS, session_of, session_ref
 from ledger.storage.place import Place
 from ledger.storage.store import Oid
@@ -56,8 +56,11 @@ def _listed(place: Place, tip: Oid) -> Iterator[tuple[str, Document]]:
 
 
 def _unpublished_entry(place: Place, session: str, own: Oid, main: Oid) -> Document | None:
-    # A branch that main holds already says nothing: its session has ended since, and was stopped before it went.
-    return None if place.store.is_ancestor(own, main) else _entry_at(place, own, session)
+    try:
+        # A branch that main holds already says nothing: its session has ended since, and was stopped before it went.
+        return None if place.store.is_ancestor(own, main) else _entry_at(place, own, session)
+    except (DamageError, NotFoundError):  # the line of one must not hide all the others; `status` names it
+        return None
 
 
 def _entry_at(place: Place, tip: Oid, session: str) -> Document | None:
