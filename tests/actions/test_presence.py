@@ -171,6 +171,18 @@ def test_a_branch_that_was_left_behind_brings_no_ended_session_back(ledger: Ledg
         ledger.session_named(session.id)
 
 
+def test_what_is_no_session_id_in_a_foreign_tree_is_nobody(ledger: Ledger) -> None:
+    store = ledger.place.store
+    tip = store.ref("refs/heads/main")
+    assert tip is not None
+    tree = store.commit(tip).tree
+    forged = store.edit_tree(tree, {"sessions/x/session.yaml": b"agent: a\n"})
+    oid = store.write_commit(store.commit_raw(tip).replace(tree.encode(), forged.encode()))
+    assert store.move_ref("refs/heads/main", oid, tip)
+    assert store.move_ref("refs/heads/session/y", oid, None)
+    assert presence(ledger.place) == []
+
+
 def test_the_task_of_a_session_is_the_one_that_it_has_begun(ledger: Ledger) -> None:
     session = ledger.session("a", "1")
     session.write([Draft("task.created", {"task": "one", "title": "One"})])

@@ -39,7 +39,8 @@ def all_sessions(place: Place) -> dict[str, Document]:
     found = dict(_listed(place, main))
     for ref, own in place.store.refs(SESSIONS).items():
         session = session_of(ref) or ""
-        entry = None if session in found else _unpublished_entry(place, session, own, main)
+        is_new = session not in found and SessionId.form.fullmatch(session)
+        entry = _unpublished_entry(place, session, own, main) if is_new else None
         if entry is not None:
             found[session] = entry
     return found
@@ -50,7 +51,8 @@ def _listed(place: Place, tip: Oid) -> Iterator[tuple[str, Document]]:
     tree = place.store.commit(tip).tree
     reader = TreeReader(place.store, tree)
     for folder in place.store.tree_entries(tree, _FOLDER):
-        entry = reader.get(session_path(folder.name))
+        # Ids become the names of files and refs here: what a foreign tree holds besides is nobody.
+        entry = reader.get(session_path(folder.name)) if SessionId.form.fullmatch(folder.name) else None
         if entry is not None:
             yield folder.name, entry
 
