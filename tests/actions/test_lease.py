@@ -381,6 +381,30 @@ def test_a_session_that_was_recorded_as_crashed_loses_what_it_held_to_who_asks(l
     take(ledger, "2", "src")
 
 
+# Two that did not see each other
+
+
+def test_of_two_leases_that_a_merge_brings_together_the_smaller_id_holds_and_the_other_waits(
+    ledger: Ledger, clock: Clock
+) -> None:
+    one, two = agent(ledger, "1"), agent(ledger, "2")
+    claim = Draft("lease.acquired", {"on": ["src"], "mode": "exclusive", "ttl": 600})
+    for session in (one, two):
+        session.record([claim])
+        clock.advance(1)
+    for session in (two, one):
+        session.publish()
+    assert [(found.lease.session, found.holds) for found in live_leases(ledger.place)] == [
+        (one.id, True),
+        (two.id, False),
+    ]
+    (waiting,) = two.renew()
+    assert [lease.session for lease in waiting.waits_for] == [one.id]
+    one.release()
+    assert [(found.lease.session, found.holds) for found in live_leases(ledger.place)] == [(two.id, True)]
+    assert verify(ledger.place).ok
+
+
 # Many at once
 
 
@@ -438,7 +462,8 @@ def test_a_session_takes_renews_and_gives_back(ledger: Ledger, clock: Clock) -> 
     session = agent(ledger, "1")
     assert session.acquire("src", "docs", because="rewrite").holds
     clock.advance(300)
-    assert [one.lease.on for one in session.renew()] == [("src", "docs")]
+    assert [one.lease.on for one in session.renew(only_due=True)] == [("src", "docs")]
+    assert session.renew(only_due=True) == []
     assert [lease.because for lease in session.release("src")] == ["rewrite"]
     with session.lease("src", shared=True) as lease:
         assert lease.is_shared

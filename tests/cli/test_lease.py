@@ -110,7 +110,15 @@ def test_renew_says_until_when(ledger: Run, clock: Clock) -> None:
     assert ledger("lease", "renew", "src", "--ttl", "1m") == (0, "", "Yours until 15:21:04 UTC (in 1m): src\n")
     assert ledger("lease", "renew", "docs").code == 1
     ledger("lease", "release", "--all")
-    assert ledger("lease", "renew") == (0, "", "The session holds no lease.\n")
+    assert ledger("lease", "renew") == (0, "", "Nothing to renew.\n")
+
+
+def test_what_is_not_due_is_not_renewed(ledger: Run, clock: Clock) -> None:
+    ledger("lease", "acquire", "src")
+    ledger("lease", "acquire", "docs", "--ttl", "1h")
+    assert ledger("lease", "renew", "--due") == (0, "", "Nothing to renew.\n")
+    clock.advance(180)
+    assert ledger("lease", "renew", "--due") == (0, "", "Yours until 15:30:04 UTC (in 10m): src\n")
 
 
 def test_release_says_what_is_free(ledger: Run) -> None:

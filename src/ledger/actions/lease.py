@@ -6,7 +6,7 @@ Whether something is free is judged under the queue lock, on the very state that
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -31,6 +31,7 @@ from ledger.core.leases import (
     is_owned,
     lease_of,
     leases_in,
+    live_among,
     live_in,
     plain_name,
     plain_names,
@@ -110,12 +111,17 @@ def acquire(
             _await_change(place, held, deadline, wait)
 
 
-def renew(place: Place, session: Session, names: Sequence[str] = (), ttl: int | None = None) -> list[Standing]:
+def renew(
+    place: Place, session: Session, names: Sequence[str] = (), ttl: int | None = None, *, only_due: bool = False
+) -> list[Standing]:
     """Renew the session's leases of these names or ids, all that have not run out unless some are named.
 
-    Raises NotFoundError for what the session does not hold, HeldError where it ran out and somebody else holds now.
+    With `only_due`, of these the ones of which half of the time is over. Raises NotFoundError for what the session does
+    not hold, HeldError where it ran out and somebody else holds now.
     """
     leases = _named(place, session, names) if names else _own_live(place, session)
+    if only_due:
+        leases = [lease for lease in leases if is_due(lease, moment_at(place))]
     done = session.write([_renewing(place, lease, ttl) for lease in leases]) if leases else Appended()
     return [_written(place, done, lease.id) for lease in leases]
 
@@ -182,36 +188,34 @@ class _Wish(NamedTuple):
 
 def _acquire(place: Place, session: Session, wish: _Wish) -> Standing:
     reader, moment = reader_at(place), moment_at(place)
-    over = _over(place, reader, moment, wish)
+    leases = list(leases_in(reader))
+    over = [lease for lease in leases if _why_over(place, reader, moment, lease, wish)][:_SWEPT]
     # Asked before the lock is taken too: whoever waits for long asks often.
-    _refuse_held(reader, moment, wish, free={lease.id for lease in over})
+    _refuse_held(reader, moment, wish, live_among([lease for lease in leases if lease not in over], reader, moment))
     done = session.write([*(_sweeping(place, lease, wish) for lease in over), _acquiring(place, wish)])
     event = done.events[-1]
-    return _written(place, done, str(event.data.get("lease", event.id)))
+    return _written(place, done, str(event.data.get("lease", event.id)), live=())
 
 
 def _acquiring(place: Place, wish: _Wish) -> Writer:
     def write(reader: Reader) -> Draft:
         moment = moment_at(place)
-        _refuse_held(reader, moment, wish)
-        held = next((lease for lease in live_in(reader, moment) if wish.is_met_by(lease)), None)
+        live = live_in(reader, moment)
+        _refuse_held(reader, moment, wish, live)
+        held = next((lease for lease in live if wish.is_met_by(lease)), None)
         return wish.draft() if held is None else Draft("lease.renewed", {"lease": held.id, "ttl": wish.ttl})
 
     return write
 
 
-def _refuse_held(reader: Reader, moment: Moment, wish: _Wish, free: Iterable[str] = ()) -> None:
-    in_the_way = [lease for lease in live_in(reader, moment) if do_exclude(lease, wish) and lease.id not in free]
+def _refuse_held(reader: Reader, moment: Moment, wish: _Wish, live: Sequence[Lease]) -> None:
+    in_the_way = [lease for lease in live if do_exclude(lease, wish)]
     if in_the_way:
         raise _held(reader, moment, in_the_way)
 
 
-def _over(place: Place, reader: Reader, moment: Moment, wish: _Wish) -> list[Lease]:
-    """The leases to be freed first: in the way, though their owner is gone; or over for so long that nobody asks."""
-    return [lease for lease in leases_in(reader) if _why_over(place, reader, moment, lease, wish)][:_SWEPT]
-
-
 def _why_over(place: Place, reader: Reader, moment: Moment, lease: Lease, wish: _Wish) -> str | None:
+    """Why a lease is to be freed first: in the way, though its owner is gone; or over, and nobody asks for it."""
     is_own = lease.session == wish.session
     if is_forgotten(lease, moment) or (is_own and not is_live(lease, moment)):
         return "it has run out"
@@ -333,12 +337,12 @@ def _find(leases: Sequence[Lease], session: str, name: str) -> Lease:
     return found[0]
 
 
-def _written(place: Place, done: Appended, lease: str) -> Standing:
+def _written(place: Place, done: Appended, lease: str, live: Sequence[Lease] | None = None) -> Standing:
+    """A lease as a write left it; `live`, those that it may wait for, where that is known already."""
     reader = TreeReader(place.store, place.store.commit(done.commits[-1]).tree)
     moment = Moment.of(place.now(), EventId(done.events[-1].id))
-    return _standing(
-        reader, moment, lease_of(lease_path(lease), reader.get(lease_path(lease)) or {}), live_in(reader, moment)
-    )
+    found = lease_of(lease_path(lease), reader.get(lease_path(lease)) or {})
+    return _standing(reader, moment, found, live_in(reader, moment) if live is None else live)
 
 
 def _standing(reader: Reader, moment: Moment, lease: Lease, live: Sequence[Lease]) -> Standing:

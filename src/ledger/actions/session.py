@@ -154,11 +154,14 @@ class Session:
 
         return acquire(self._place, self, on, shared=shared, ttl=ttl, because=because, wait=wait)
 
-    def renew(self, *names: str) -> list[Standing]:
-        """Renew the session's leases of these names or ids, all that have not run out unless some are named."""
+    def renew(self, *names: str, only_due: bool = False) -> list[Standing]:
+        """Renew the session's leases of these names or ids, all that have not run out unless some are named.
+
+        With `only_due`, of these the ones of which half of the time is over.
+        """
         from ledger.actions.lease import renew
 
-        return renew(self._place, self, names)
+        return renew(self._place, self, names, only_due=only_due)
 
     def release(self, *names: str) -> list[Lease]:
         """Give back the leases of these names or ids, all of the session's unless some are named."""

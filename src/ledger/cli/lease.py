@@ -43,6 +43,7 @@ Ttl = Annotated[str, typer.Option("--ttl", help="How long, unless it is renewed:
 NewTtl = Annotated[
     str | None, typer.Option("--ttl", help="How long from now on, instead of as before.", metavar="TIME")
 ]
+Due = Annotated[bool, typer.Option("--due", help="Only those of which half of the time is over.")]
 Because = Annotated[str | None, typer.Option("--because", help="Why.", metavar="TEXT")]
 Wait = Annotated[str, typer.Option("--wait", help="Wait so long for others to give it back.", metavar="TIME")]
 All = Annotated[bool, typer.Option("--all", help="All that the session holds.")]
@@ -85,17 +86,17 @@ def acquire(
         call.out.words(_yours(found, call.now()))
 
 
-def renew(context: typer.Context, names: OwnNames = None, ttl: NewTtl = None) -> None:
+def renew(context: typer.Context, names: OwnNames = None, ttl: NewTtl = None, due: Due = False) -> None:
     """Keep leases for longer: those that are named, or all that the session holds."""
     from ledger.actions.lease import renew as extend
 
     call = Call.of(context)
     with call.ledger() as ledger:
         seconds = None if ttl is None else seconds_given(ttl, "--ttl")
-        found = extend(ledger.place, call.writer(ledger), _from_root(names or ()), seconds)
+        found = extend(ledger.place, call.writer(ledger), _from_root(names or ()), seconds, only_due=due)
     call.out.answer([document(one) for one in found], list)
     if call.form == "human":
-        call.out.words("\n".join(_yours(one, call.now()) for one in found) or "The session holds no lease.")
+        call.out.words("\n".join(_yours(one, call.now()) for one in found) or "Nothing to renew.")
 
 
 def release(
