@@ -126,6 +126,7 @@ _DATA: dict[str, dict[str, Any]] = {
         "because": "a customer's name",
     },
     "redaction.applied": {"events": [FIRST], "because": "a customer's name"},
+    "switch.set": {"switch": "sync", "on": False, "because": "a merge went wrong"},
 }
 
 _PREV: dict[str, Prev] = {"context.set": FIRST, "conflict.resolved": [FIRST, SECOND]}

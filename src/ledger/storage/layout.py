@@ -13,6 +13,7 @@ from ledger.errors import InvalidError, Problem
 
 MAIN = "refs/heads/main"
 SESSIONS = "refs/heads/session/"
+PRIVATE = "refs/heads/private/"
 
 FOLDER_NAME = "ledger"  # inside the project's git folder
 PLAIN_FOLDER_NAME = ".ledger"  # outside git
@@ -27,9 +28,15 @@ def session_ref(session: str) -> str:
     return SESSIONS + session
 
 
+def private_ref(session: str) -> str:
+    """The branch of a private session. That it lies apart is what makes the session private: no event can change it."""
+    return PRIVATE + session
+
+
 def session_of(ref: str) -> str | None:
-    """The session whose branch `ref` is, or None."""
-    return ref.removeprefix(SESSIONS) if ref.startswith(SESSIONS) else None
+    """The session whose branch `ref` is, private or not; or None."""
+    found = next((folder for folder in (SESSIONS, PRIVATE) if ref.startswith(folder)), None)
+    return None if found is None else ref.removeprefix(found)
 
 
 def is_ref_name(name: str) -> bool:
@@ -81,6 +88,16 @@ class Layout:
     def live_of(self, session: str) -> Path:
         """The file that says which process one session lives in."""
         return self.live / session
+
+    @property
+    def off(self) -> Path:
+        """One file a switch that is off; the folder is there only while one is."""
+        return self.root / "off"
+
+    @property
+    def off_path(self) -> str:
+        """The same as a text: it is looked at by every write, and to build a Path takes 2 to 5 µs."""
+        return f"{self.root}/off"
 
     @property
     def heads(self) -> Path:

@@ -58,6 +58,7 @@ TYPES = (
     "recording.resumed",
     "epoch.started",
     "redaction.applied",
+    "switch.set",
 )
 
 
