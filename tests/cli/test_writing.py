@@ -366,5 +366,5 @@ def test_a_session_on_the_roster_can_be_written_for_by_any_of_its_names(ledger: 
         assert json.loads(ledger("log", "-n1", "--jsonl").out)["session"] == session.id
     assert ledger("note", "x", "--session", "nobody").err == (
         "error: no session on the roster is named 'nobody'\n"
-        "  hint: a session enters the roster with its first event, and leaves it when it ends\n"
+        "  hint: `ledger sessions --all` lists them; one that has ended goes on with `ledger session resume`\n"
     )

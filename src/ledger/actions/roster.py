@@ -83,7 +83,7 @@ def find_session(place: Place, name: str) -> Author:
     if not found:
         raise NotFoundError(
             f"no session on the roster is named {name!r}",
-            hint="a session enters the roster with its first event, and leaves it when it ends",
+            hint="`ledger sessions --all` lists them; one that has ended goes on with `ledger session resume`",
         )
     if len(found) > 1:
         raise _ambiguous(name, found)
