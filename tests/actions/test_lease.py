@@ -163,6 +163,12 @@ def test_every_name_that_cannot_be_leased_is_refused_at_once(ledger: Ledger) -> 
     assert [problem.path for problem in caught.value.problems] == ["src/*.py", "../x"]
 
 
+def test_a_private_session_holds_no_lease_as_nobody_would_see_it(ledger: Ledger) -> None:
+    with pytest.raises(RefusedError, match="private"):
+        ledger.session("agent", "1", private=True).acquire("src")
+    assert held(ledger) == {}
+
+
 # Renewing
 
 

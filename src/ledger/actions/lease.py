@@ -36,7 +36,7 @@ from ledger.core.leases import (
     plain_name,
     plain_names,
 )
-from ledger.core.state import Reader, lease_path
+from ledger.core.state import Reader, lease_path, session_path
 from ledger.errors import AmbiguousError, BusyError, NotFoundError, RefusedError, UsageError
 from ledger.storage.place import Place
 from ledger.storage.tree import TreeReader
@@ -199,6 +199,7 @@ def _acquire(place: Place, session: Session, wish: _Wish) -> Standing:
 
 def _acquiring(place: Place, wish: _Wish) -> Writer:
     def write(reader: Reader) -> Draft:
+        _refuse_unseen(reader, wish.session)
         moment = moment_at(place)
         live = live_in(reader, moment)
         _refuse_held(reader, moment, wish, live)
@@ -206,6 +207,14 @@ def _acquiring(place: Place, wish: _Wish) -> Writer:
         return wish.draft() if held is None else Draft("lease.renewed", {"lease": held.id, "ttl": wish.ttl})
 
     return write
+
+
+def _refuse_unseen(reader: Reader, session: str) -> None:
+    if (reader.get(session_path(session)) or {}).get("private") is True:
+        raise RefusedError(
+            "a private session cannot hold a lease: nobody else would see it",
+            hint="acquire it as another session: ledger lease acquire … --session ID",
+        )
 
 
 def _refuse_held(reader: Reader, moment: Moment, wish: _Wish, live: Sequence[Lease]) -> None:

@@ -20,6 +20,7 @@ from ledger.core.key import key_problems, nearest_key
 from ledger.core.state import Document, Reader, task_path
 from ledger.errors import InvalidError, NotFoundError, Problem, RefusedError, UsageError
 from ledger.storage.place import Place
+from ledger.storage.tree import TreeReader
 
 if TYPE_CHECKING:
     from ledger.actions.session import Session
@@ -78,6 +79,13 @@ def open_tasks(place: Place) -> list[Task]:
 def find_task(place: Place, name: str) -> Task:
     """The task of that name; raises NotFoundError with the nearest names."""
     return _require(reader_at(place), name)
+
+
+def task_after(place: Place, done: Appended, name: str) -> Task:
+    """The task as a step left it, on whichever line that was written."""
+    if not done.commits:
+        return find_task(place, name)
+    return _require(TreeReader(place.store, place.store.commit(done.commits[-1]).tree), name)
 
 
 def create_task(

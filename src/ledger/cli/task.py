@@ -198,17 +198,16 @@ def _when(task: Task, now: int) -> str:
 
 
 def _tell(call: Call, ledger: Ledger, session: Session, done: Appended, name: str, answer: Sequence[str] = ()) -> None:
-    from ledger.actions.task import find_task
+    from ledger.actions.task import task_after
 
-    task, agents = find_task(ledger.place, name), ledger.agents()
-    if call.form != "human":
+    if call.form == "human":
         with once_written(newest(done)):
-            state = document(task, agents, call.now())
-            call.out.answer(state | {"events": documents.written(session.id, done)["events"]}, list)
+            call.out.lines(answer)
+        told(call, session.id, done)
         return
     with once_written(newest(done)):
-        call.out.lines(answer)
-    told(call, session.id, done)
+        state = document(task_after(ledger.place, done, name), ledger.agents(), call.now())
+        call.out.answer(state | {"events": documents.written(session.id, done)["events"]}, list)
 
 
 def _split(words: Sequence[str]) -> tuple[str | None, str]:
