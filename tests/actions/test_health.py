@@ -12,6 +12,7 @@ from ledger.actions.presence import Present, presence
 from ledger.api import Ledger
 from ledger.core.state import LEDGER
 from ledger.storage.layout import MAIN, session_ref
+from ledger.storage.switches import ALL, SYNC, Switch, turn_off, turn_on
 from ledger.storage.tree import encode
 
 
@@ -41,6 +42,16 @@ def test_a_clock_that_jumped_is_named(ledger: Ledger, days: int) -> None:
     assert "LEDGER_ACCEPT_CLOCK" in words
     ledger.place.accepts_clock = True
     assert wrong(ledger) == []
+
+
+@pytest.mark.parametrize("name", [ALL, SYNC])
+def test_a_switch_that_keeps_main_where_it_is_is_named(disk_ledger: Ledger, name: str) -> None:
+    turn_off(disk_ledger.layout, Switch(name, because="drill"))
+    (words,) = hindrances(disk_ledger.place)
+    assert "turned off: drill" in words
+    assert f"ledger on {name}" in words
+    turn_on(disk_ledger.layout, name)
+    assert hindrances(disk_ledger.place) == []
 
 
 def test_a_main_that_left_its_line_is_named(disk_ledger: Ledger) -> None:

@@ -17,6 +17,7 @@ from ledger.core.clock import refuse_jump
 from ledger.errors import LedgerError
 from ledger.storage.layout import MAIN, SESSIONS, session_of
 from ledger.storage.place import Place
+from ledger.storage.switches import SYNC, require_on
 
 _NAMED = 5
 
@@ -42,25 +43,27 @@ def health(place: Place, present: Sequence[Present]) -> list[str]:
 
 def hindrances(place: Place) -> list[str]:
     """Why nothing can be written to main at this moment; empty where it can."""
-    return [words for words in (_newer(place), _jumped(place)) if words]
+    found = []
+    for refuse in (_refuse_switched_off, _refuse_newer, _refuse_jump):
+        try:
+            refuse(place)
+        except LedgerError as error:
+            found.append(_in_words(error))
+    return found
 
 
-def _newer(place: Place) -> str:
-    try:
-        fold.refuse_newer(reader_at(place))
-    except LedgerError as error:
-        return _in_words(error)
-    return ""
+def _refuse_switched_off(place: Place) -> None:
+    require_on(place.layout, SYNC)
 
 
-def _jumped(place: Place) -> str:
+def _refuse_newer(place: Place) -> None:
+    fold.refuse_newer(reader_at(place))
+
+
+def _refuse_jump(place: Place) -> None:
     tip = place.store.ref(MAIN)
-    try:
-        if tip is not None and not place.accepts_clock:
-            refuse_jump(place.now() // 1000, event_id(place.store.commit(tip)))
-    except LedgerError as error:
-        return _in_words(error)
-    return ""
+    if tip is not None and not place.accepts_clock:
+        refuse_jump(place.now() // 1000, event_id(place.store.commit(tip)))
 
 
 def _rewritten(place: Place) -> Iterator[str]:
