@@ -15,16 +15,8 @@ from pathlib import Path
 import pytest
 
 from ledger.actions.append import Draft
-from ledger.actions.lease import (
-    HeldError,
-    acquire,
-    leased,
-    live_leases,
-    moment_at,
-    release,
-    renew,
-    renew_if_due,
-)
+from ledger.actions.holding import live_leases, moment_at
+from ledger.actions.lease import HeldError, acquire, leased, release, renew, renew_if_due
 from ledger.actions.read import reader_at
 from ledger.actions.session import Session
 from ledger.actions.verify import verify

@@ -14,17 +14,8 @@ import pytest
 from ledger.actions.append import Draft
 from ledger.actions.presence import presence
 from ledger.actions.session import Session
-from ledger.actions.task import (
-    Task,
-    assign_task,
-    complete_task,
-    create_task,
-    fail_task,
-    find_task,
-    list_tasks,
-    open_tasks,
-    start_task,
-)
+from ledger.actions.task import assign_task, complete_task, create_task, fail_task, start_task
+from ledger.actions.todo import Task, find_task, list_tasks, open_tasks
 from ledger.actions.verify import verify
 from ledger.api import Ledger, create_ledger, memory_ledger, open_ledger
 from ledger.errors import InvalidError, NotFoundError, RefusedError, UsageError

@@ -8,21 +8,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ledger.actions.append import Appended, Draft, Writer
 from ledger.actions.find import main_tip
+from ledger.actions.holding import Standing, live_leases, moment_at, standing
 from ledger.actions.owner import shown, why_gone
 from ledger.actions.read import reader_at
-from ledger.actions.tip import tip_at
 from ledger.core.clock import stamp
 from ledger.core.ids import EventId
 from ledger.core.leases import (
     DEFAULT_TTL,
     Lease,
     Moment,
-    before,
     do_exclude,
     ends_at,
     is_due,
@@ -55,33 +53,6 @@ class HeldError(RefusedError):
     def __init__(self, message: str, holders: Sequence[Lease], *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.holders = tuple(holders)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A live lease as it was judged: when it runs out (microseconds since 1970), and the leases that it waits for."""
-
-    lease: Lease
-    agent: str
-    ends: int
-    waits_for: tuple[Lease, ...]
-
-    @property
-    def holds(self) -> bool:
-        """Whether it is its owner's turn."""
-        return not self.waits_for
-
-
-def live_leases(place: Place) -> list[Standing]:
-    """Every live lease of main, in the order of ids, with who holds and who waits."""
-    reader, moment = reader_at(place), moment_at(place)
-    live = live_in(reader, moment)
-    return [_standing(reader, moment, lease, live) for lease in live]
-
-
-def moment_at(place: Place) -> Moment:
-    """The moment at which leases are judged now: by the local clock, and by main's newest event."""
-    return Moment.of(place.now(), tip_at(place.store, main_tip(place)).id)
 
 
 def acquire(
@@ -351,9 +322,17 @@ def _written(place: Place, done: Appended, lease: str, live: Sequence[Lease] | N
     reader = TreeReader(place.store, place.store.commit(done.commits[-1]).tree)
     moment = Moment.of(place.now(), EventId(done.events[-1].id))
     found = lease_of(lease_path(lease), reader.get(lease_path(lease)) or {})
-    return _standing(reader, moment, found, live_in(reader, moment) if live is None else live)
+    return standing(reader, moment, found, live_in(reader, moment) if live is None else live)
 
 
-def _standing(reader: Reader, moment: Moment, lease: Lease, live: Sequence[Lease]) -> Standing:
-    agent = shown(reader, lease.session).rsplit("/", 1)[0]
-    return Standing(lease, agent, ends_at(lease, moment), tuple(before(lease, live)))
+__all__ = [
+    "HeldError",
+    "Standing",
+    "acquire",
+    "leased",
+    "live_leases",
+    "moment_at",
+    "release",
+    "renew",
+    "renew_if_due",
+]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ledger.core.state import Reader, session_path
-from ledger.errors import InvalidError
-from ledger.storage import live
 from ledger.storage.place import Place
+
+if TYPE_CHECKING:
+    from ledger.storage.live import Live
 
 
 def why_gone(place: Place, reader: Reader, session: str) -> str | None:
@@ -24,14 +27,18 @@ def why_gone(place: Place, reader: Reader, session: str) -> str | None:
     return None
 
 
-def _look(place: Place, session: str) -> live.Live | None:
-    try:
-        return None if place.layout is None else live.look(place.layout, session)
-    except InvalidError:  # named by hand, not by an id: nobody can have claimed it
-        return None
+def _look(place: Place, session: str) -> Live | None:
+    # Imported here: to show who owns what, nobody needs to look into processes.
+    from ledger.storage.live import look
+
+    return None if place.layout is None else look(place.layout, session)
+
+
+def agent_of(reader: Reader, session: str) -> str:
+    """The agent whose run a session is; "session" where that is not known (any more)."""
+    return str((reader.get(session_path(session)) or {}).get("agent", "session"))
 
 
 def shown(reader: Reader, session: str) -> str:
     """A session as people read it: its agent, and the first characters of its id."""
-    entry = reader.get(session_path(session)) or {}
-    return f"{entry.get('agent', 'session')}/{session[:4]}"
+    return f"{agent_of(reader, session)}/{session[:4]}"

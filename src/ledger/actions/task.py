@@ -5,19 +5,15 @@ Each step is judged under the queue lock, on the very state that it is appended 
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ledger.actions.append import Appended, Draft, Writer
 from ledger.actions.owner import shown, why_gone
-from ledger.actions.presence import presence
-from ledger.actions.read import reader_at
-from ledger.core.clock import micros
+from ledger.actions.todo import Task, find_task, require_task, tasks_in
 from ledger.core.key import key_problems, nearest_key
-from ledger.core.state import Document, Reader, task_path
+from ledger.core.state import Reader, task_path
 from ledger.errors import InvalidError, NotFoundError, Problem, RefusedError, UsageError
 from ledger.storage.place import Place
 from ledger.storage.tree import TreeReader
@@ -25,67 +21,14 @@ from ledger.storage.tree import TreeReader
 if TYPE_CHECKING:
     from ledger.actions.session import Session
 
-_FOLDER = "tasks/"
 _NAME = 48  # characters of a name that is made from a title; a number may follow
-_UNDONE = ("open", "started")
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A task as it stands; times in microseconds since 1970, `to` and `session` (of its last step) session ids."""
-
-    name: str
-    title: str
-    status: str
-    created: int
-    session: str
-    about: str = ""
-    role: str = ""
-    to: str = ""
-    started: int | None = None
-    ended: int | None = None
-    outcome: str = ""
-
-    @property
-    def is_done(self) -> bool:
-        """Whether it has come to an end, good or bad."""
-        return self.status not in _UNDONE
-
-    def waited(self, now: int) -> int:
-        """For how long nobody had begun with it, in microseconds."""
-        ends = [moment for moment in (self.started, self.ended, now) if moment is not None]
-        return max(0, ends[0] - self.created)
-
-    def took(self, now: int) -> int | None:
-        """For how long it has been worked on, in microseconds; None where nobody has begun."""
-        return None if self.started is None else max(0, (self.ended or now) - self.started)
-
-
-def tasks_in(reader: Reader) -> Iterator[Task]:
-    """Every task of a state, by name."""
-    return (_task_of(path[len(_FOLDER) : -len(".yaml")], document) for path, document in reader.under(_FOLDER))
-
-
-def list_tasks(place: Place) -> list[Task]:
-    """Every task of main, the oldest first."""
-    return sorted(tasks_in(reader_at(place)), key=lambda task: (task.created, task.name))
-
-
-def open_tasks(place: Place) -> list[Task]:
-    """The tasks that are not done: open and started ones, the oldest first."""
-    return [task for task in list_tasks(place) if not task.is_done]
-
-
-def find_task(place: Place, name: str) -> Task:
-    """The task of that name; raises NotFoundError with the nearest names."""
-    return _require(reader_at(place), name)
 
 
 def task_after(place: Place, done: Appended, name: str) -> Task:
     """The task as a step left it, on whichever line that was written."""
     if not done.commits:
         return find_task(place, name)
-    return _require(TreeReader(place.store, place.store.commit(done.commits[-1]).tree), name)
+    return require_task(TreeReader(place.store, place.store.commit(done.commits[-1]).tree), name)
 
 
 def create_task(
@@ -160,7 +103,7 @@ def _creating(name: str | None, data: dict[str, Any]) -> Writer:
 
 def _assigning(place: Place, session: str, name: str, among: Sequence[str], role: str | None) -> Writer:
     def write(reader: Reader) -> Draft:
-        task = _require(reader, name)
+        task = require_task(reader, name)
         if task.status == "started" and task.to != session:
             _refuse_taken(place, reader, task)
         data = {"task": name} | ({"role": role} if role else {})
@@ -171,7 +114,7 @@ def _assigning(place: Place, session: str, name: str, among: Sequence[str], role
 
 def _taking_over(place: Place, session: str, name: str) -> Writer:
     def write(reader: Reader) -> Draft | None:
-        task = _require(reader, name)
+        task = require_task(reader, name)
         if task.status != "started" or task.to == session:
             return None
         _refuse_taken(place, reader, task)
@@ -182,7 +125,7 @@ def _taking_over(place: Place, session: str, name: str) -> Writer:
 
 def _starting(place: Place, session: str, name: str) -> Writer:
     def write(reader: Reader) -> Draft | None:
-        task = _require(reader, name)
+        task = require_task(reader, name)
         if task.status == "completed":
             raise RefusedError(
                 f"task {name!r} is completed{_outcome(task)}",
@@ -199,7 +142,7 @@ def _starting(place: Place, session: str, name: str) -> Writer:
 
 def _ending(draft: Draft) -> Writer:
     def write(reader: Reader) -> Draft:
-        task = _require(reader, draft.data["task"])
+        task = require_task(reader, draft.data["task"])
         if task.is_done:
             raise RefusedError(
                 f"task {task.name!r} is {task.status} already{_outcome(task)}",
@@ -224,6 +167,9 @@ def _refuse_taken(place: Place, reader: Reader, task: Task) -> None:
 
 def _present(place: Place, role: str | None) -> list[str]:
     """The sessions that run now, of a role if one is given."""
+    # Imported here: to look into processes takes longer to load than a step that needs none.
+    from ledger.actions.presence import presence
+
     running = [one for one in presence(place) if one.pid is not None and one.state != "crashed" and not one.private]
     found = [one.id for one in running if role in (None, one.role)]
     if not found:
@@ -237,31 +183,6 @@ def _present(place: Place, role: str | None) -> list[str]:
 def _least_busy(reader: Reader, among: Sequence[str], name: str) -> str:
     load = Counter(task.to for task in tasks_in(reader) if not task.is_done and task.name != name)
     return min(among, key=lambda session: (load[session], session))
-
-
-def _task_of(name: str, document: Document) -> Task:
-    return Task(
-        name=name,
-        title=document["title"],
-        status=document["status"],
-        created=micros(document["created"]),
-        session=document["session"],
-        about=document.get("about", ""),
-        role=document.get("role", ""),
-        to=document.get("to", ""),
-        started=micros(document["started"]) if "started" in document else None,
-        ended=micros(document["ended"]) if "ended" in document else None,
-        outcome=document.get("outcome", ""),
-    )
-
-
-def _require(reader: Reader, name: str) -> Task:
-    document = None if key_problems(name) or "/" in name else reader.get(task_path(name))
-    if document is None:
-        near = difflib.get_close_matches(name, [task.name for task in tasks_in(reader)], n=3)
-        hint = f"did you mean: {', '.join(near)}?" if near else "`ledger task list --all` lists them"
-        raise NotFoundError(f"no task is named {name!r}", hint=hint)
-    return _task_of(name, document)
 
 
 def _require_name(name: str) -> None:

@@ -21,7 +21,7 @@ from ledger.core.clock import stamp
 from ledger.errors import LedgerError, UsageError
 
 if TYPE_CHECKING:
-    from ledger.actions.lease import Standing
+    from ledger.actions.holding import Standing
     from ledger.actions.session import Session
     from ledger.api import Ledger
     from ledger.core.leases import Lease
@@ -126,7 +126,7 @@ def release(
 
 def list_leases(context: typer.Context) -> None:
     """List the leases that are live, with who holds and who waits."""
-    from ledger.actions.lease import live_leases
+    from ledger.actions.holding import live_leases
 
     call = Call.of(context)
     with call.ledger() as ledger:

@@ -16,9 +16,9 @@ from ledger.cli.words import ago, counted, indented
 from ledger.core.clock import micros, stamp
 
 if TYPE_CHECKING:
-    from ledger.actions.lease import Standing
+    from ledger.actions.holding import Standing
     from ledger.actions.presence import Present
-    from ledger.actions.task import Task
+    from ledger.actions.todo import Task
     from ledger.api import Ledger
 
 
@@ -44,9 +44,9 @@ def command(context: typer.Context) -> None:
 
     `ok` is as far as can be seen in a moment; `ledger verify` looks at everything.
     """
-    from ledger.actions.lease import live_leases
+    from ledger.actions.holding import live_leases
     from ledger.actions.presence import presence
-    from ledger.actions.task import open_tasks
+    from ledger.actions.todo import open_tasks
 
     call = Call.of(context)
     with call.ledger() as ledger:

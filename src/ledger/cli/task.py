@@ -20,7 +20,7 @@ from ledger.errors import UsageError
 if TYPE_CHECKING:
     from ledger.actions.append import Appended
     from ledger.actions.session import Session
-    from ledger.actions.task import Task
+    from ledger.actions.todo import Task
     from ledger.api import Ledger
 
 Words = Annotated[
@@ -112,7 +112,7 @@ def fail(context: typer.Context, name: Name, because: Because) -> None:
 
 def list_tasks(context: typer.Context, everything: All = False, mine: Mine = False, is_open: Open = False) -> None:
     """List what is to be done and who is at it, the oldest first."""
-    from ledger.actions.task import list_tasks as read
+    from ledger.actions.todo import list_tasks as read
 
     call = Call.of(context)
     with call.ledger() as ledger:
@@ -127,7 +127,7 @@ def list_tasks(context: typer.Context, everything: All = False, mine: Mine = Fal
 
 def show(context: typer.Context, name: Name) -> None:
     """Show a task with all that is known of it."""
-    from ledger.actions.task import find_task
+    from ledger.actions.todo import find_task
 
     call = Call.of(context)
     with call.ledger() as ledger:
