@@ -12,23 +12,24 @@ from typing import Any
 
 from ledger.actions.join import join
 from ledger.actions.judge import judge, refuse, refuse_values
-from ledger.actions.tip import Author, Tip, raw_commit, tip_at
+from ledger.actions.tip import Author, Tip, is_private, raw_commit, tip_at
 from ledger.core import fold, schema
 from ledger.core.clock import next_id, refuse_jump, stamp
 from ledger.core.entry import siblings
 from ledger.core.event import Event, Prev
 from ledger.core.events import find_kind, message_of
 from ledger.core.ids import EventId
-from ledger.core.state import Changes, Reader, State, conflicts_path, context_path
-from ledger.errors import BusyError, LedgerError, NotALedgerError, StorageError
+from ledger.core.state import Changes, Reader, State, conflicts_path, context_path, session_path
+from ledger.errors import BusyError, LedgerError, NotALedgerError, RefusedError, StorageError
 from ledger.storage.codec import object_id
 from ledger.storage.journal import JournalRecord
-from ledger.storage.layout import MAIN, session_ref
+from ledger.storage.layout import MAIN, PRIVATE, private_ref, session_ref
 from ledger.storage.locks import Lock
 from ledger.storage.loose import quarantine
 from ledger.storage.place import Place
 from ledger.storage.refs import left_locks
 from ledger.storage.store import Oid
+from ledger.storage.switches import ALL, SYNC, is_off, require_on
 from ledger.storage.tree import TreeReader, encode
 
 MAX_ATTEMPTS = 64
@@ -73,25 +74,41 @@ class Appended:
 def append_shared(place: Place, author: Author, writers: Sequence[Writer | Draft]) -> Appended:
     """Append to main, under the queue lock; what the session had of its own comes along.
 
-    Raises InvalidError with every problem of a draft (nothing is written), BusyError, StorageError.
+    What a private session writes, or any while sync is off, stays on its own line instead. Raises InvalidError
+    with every problem of a draft (nothing is written), RefusedError where writing is turned off, BusyError,
+    StorageError.
     """
-    with _taking_turns(place, author, shared=True):
-        return _append(place, author, writers, MAIN)
+    apart = stays_apart(place, author)
+    with _taking_turns(place, author, shared=not apart):
+        # Looked at again: a turn may take long to come, and who turns sync off wants main to stand still at once.
+        apart = apart or stays_apart(place, author)
+        return _append(place, author, writers, _own_ref(place, author) if apart else MAIN)
 
 
 def append_private(place: Place, author: Author, writers: Sequence[Writer | Draft]) -> Appended:
     """Append to the session's own branch, without contention; `publish` or the next shared write brings it to main."""
     with _taking_turns(place, author, shared=False):
-        return _append(place, author, writers, session_ref(author.session))
+        return _append(place, author, writers, _own_ref(place, author))
 
 
 def publish(place: Place, author: Author) -> Oid | None:
-    """Bring what the session has of its own to main; returns main's new tip, or None if there was nothing."""
+    """Bring what the session has of its own to main; returns main's new tip, or None if there was nothing.
+
+    A private session has nothing for main, and nobody has while sync is off.
+    """
+    if stays_apart(place, author):
+        require_on(place.layout, ALL)
+        return None
     with _taking_turns(place, author, shared=True):
-        if place.store.ref(session_ref(author.session)) is None:
+        if stays_apart(place, author) or place.store.ref(session_ref(author.session)) is None:
             return None
         _append(place, author, (), MAIN)
         return place.store.ref(MAIN)
+
+
+def stays_apart(place: Place, author: Author) -> bool:
+    """Whether what this session shares stays on its own line: it is private, or sync is off."""
+    return author.wants_privacy or is_off(place.layout, SYNC) or is_private(place.store, author.session)
 
 
 def create_root(place: Place, author: Author, draft: Draft) -> Appended:
@@ -140,13 +157,23 @@ def seen_at(reader: Reader, session: str, data: dict[str, Any]) -> Prev:
 
 @dataclass(slots=True)
 class _Line:
-    """Commits being built on top of a tip; nothing refers to them yet."""
+    """Commits being built on top of a tip; nothing refers to them yet.
+
+    `seen` is the greatest id that a writer may have seen without its being reachable from the tip.
+    """
 
     tip: Tip | None
     reader: Reader
+    seen: EventId | None = None
     events: list[Event] = field(default_factory=list)
     commits: list[Oid] = field(default_factory=list)
     raw: list[bytes] = field(default_factory=list)
+
+    @property
+    def last(self) -> EventId | None:
+        """The id that the next one must be greater than."""
+        tip = None if self.tip is None else self.tip.id
+        return max(tip, self.seen) if tip is not None and self.seen is not None else tip
 
 
 def _append(
@@ -228,28 +255,62 @@ def _prepared(place: Place, writers: Sequence[Writer | Draft]) -> Iterator[Write
 
 def _redacted(place: Place, drafts: Sequence[Draft]) -> list[Draft]:
     # Data and origin at once: most of what a redaction costs is the search for keywords, whatever the length.
-    told = place.redactor.values([{"data": draft.data, "origin": draft.origin or None} for draft in drafts])
+    told: list[dict[str, Any]] = place.redactor.values(
+        [{"data": draft.data, "origin": draft.origin or None} for draft in drafts]
+    )
     return [replace(draft, **one, is_redacted=True) for draft, one in zip(drafts, told, strict=True)]
 
 
 def _base(place: Place, author: Author, ref: str, head: Oid | None) -> _Line:
     store = place.store
     if head is None and ref != MAIN:
+        _require_unknown(place, author, ref)
         head = store.ref(MAIN)
     if head is None:
         return _Line(None, State())
     tip, raw = tip_at(store, head), None
-    own = store.ref(session_ref(author.session)) if ref == MAIN else None
-    if own is not None:
-        tip, raw = join(place, author, tip, tip_at(store, own))
-    line = _Line(tip, place.reader(tip.tree))
+    other = _other(place, author, ref)
+    if other is not None:
+        tip, raw = join(place, author, tip, tip_at(store, other))
+    line = _Line(tip, place.reader(tip.tree), _seen_apart(place, ref))
     if raw is not None:
         line.raw.append(raw)
     return line
 
 
+def _other(place: Place, author: Author, ref: str) -> Oid | None:
+    """What is brought in before anything is appended: a session's own line into main, main into a private line."""
+    if ref == MAIN:
+        return place.store.ref(session_ref(author.session))
+    return place.store.ref(MAIN) if ref.startswith(PRIVATE) and not is_off(place.layout, SYNC) else None
+
+
+def _seen_apart(place: Place, ref: str) -> EventId | None:
+    # While sync is off main is not brought in, but readers do see it: ids must come after what a `prev` may name.
+    main = place.store.ref(MAIN) if ref != MAIN and is_off(place.layout, SYNC) else None
+    return None if main is None else tip_at(place.store, main).id
+
+
+def _own_ref(place: Place, author: Author) -> str:
+    private = author.wants_privacy or is_private(place.store, author.session)
+    return private_ref(author.session) if private else session_ref(author.session)
+
+
+def _require_unknown(place: Place, author: Author, ref: str) -> None:
+    """Refuse to begin a private line for a session that others see already."""
+    main = place.store.ref(MAIN)
+    if main is None or not ref.startswith(PRIVATE):
+        return
+    entry = place.reader(tip_at(place.store, main).tree).get(session_path(author.session))
+    if entry is not None or place.store.ref(session_ref(author.session)) is not None:
+        raise RefusedError(
+            f"session {author.session} has begun in public: what it wrote cannot be taken back",
+            hint="start another one in private: ledger session start --private",
+        )
+
+
 def _extend(place: Place, author: Author, line: _Line, draft: Draft) -> None:
-    event = mint(place, author, draft, None if line.tip is None else line.tip.id, line.reader)
+    event = mint(place, author, draft, line.last, line.reader)
     refuse(event, judge(event, line.reader))
     message = message_of(event)
     refuse(event, schema.size_problems(message))
@@ -332,9 +393,11 @@ def _settle(place: Place, author: Author, ref: str, tip: Oid) -> None:
 
 @contextmanager
 def _taking_turns(place: Place, author: Author, *, shared: bool) -> Iterator[None]:
+    require_on(place.layout, ALL)
     with ExitStack() as stack:
         if place.layout is not None:
             stack.enter_context(Lock(place.layout.session_lock(author.session)).hold(LOCK_SECONDS))
         if shared and place.queue is not None:
             stack.enter_context(place.queue.hold(LOCK_SECONDS))
+        require_on(place.layout, ALL)  # who waited may have been stopped meanwhile
         yield

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from ledger.actions.tip import event_id
 from ledger.core.ids import SessionId, is_prefix
 from ledger.errors import AmbiguousError, DamageError, NotALedgerError, NotFoundError, RefusedError, UsageError
-from ledger.storage.layout import MAIN
+from ledger.storage.layout import MAIN, PRIVATE, session_of
 from ledger.storage.place import Place
 from ledger.storage.store import Commit, Oid
 
@@ -96,6 +96,13 @@ def tips(place: Place) -> list[Oid]:
     """Every tip there is: main, and each session's own line; main first."""
     refs = place.store.refs()
     return list(dict.fromkeys([*([refs[MAIN]] if MAIN in refs else []), *refs.values()]))
+
+
+def open_tips(place: Place, session: str | None = None) -> list[Oid]:
+    """The same without the lines of private sessions, but for that of `session`."""
+    refs = place.store.refs()
+    shown = {ref: oid for ref, oid in refs.items() if not ref.startswith(PRIVATE) or session_of(ref) == session}
+    return list(dict.fromkeys([*([refs[MAIN]] if MAIN in refs else []), *shown.values()]))
 
 
 def walk(place: Place, heads: Sequence[Oid]) -> Iterator[Commit]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ledger.actions.find import find_commit, main_tip, tips, walk
+from ledger.actions.find import find_commit, main_tip, open_tips, walk
 from ledger.actions.tip import event_of
 from ledger.core.event import Event
 from ledger.errors import DamageError
@@ -25,13 +25,15 @@ def list_events(
     at: str | None = None,
     keep_commit: Callable[[Commit], bool] | None = None,
     pass_over: Callable[[Commit], None] | None = None,
+    session: str | None = None,
 ) -> Iterator[Logged]:
     """Every event that the commit of a REV can reach, or, without one, that main or a session's own line can.
 
-    The newest first, as a stream. `keep_commit` passes commits over before their event is read. `pass_over` is
-    given each commit that carries no event; without it the first one raises DamageError.
+    The newest first, as a stream; those of a private session only where it is `session`. `keep_commit` passes commits
+    over before their event is read. `pass_over` is given each commit that carries no event; without it the first one
+    raises DamageError.
     """
-    heads = (tips(place) or [main_tip(place)]) if at is None else [find_commit(place, at)]
+    heads = (open_tips(place, session) or [main_tip(place)]) if at is None else [find_commit(place, at)]
     for commit in walk(place, heads):
         if keep_commit is not None and not keep_commit(commit):
             continue

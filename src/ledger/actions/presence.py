@@ -12,13 +12,12 @@ from typing import Literal, NamedTuple
 
 from ledger.actions.read import reader_at
 from ledger.actions.roster import Past, all_sessions
-from ledger.actions.tip import event_id
+from ledger.actions.tip import event_id, own_tip
 from ledger.core.clock import stamp
 from ledger.core.ids import EventId
 from ledger.core.state import Document
 from ledger.errors import DamageError, NotFoundError
 from ledger.storage import live
-from ledger.storage.layout import session_ref
 from ledger.storage.place import Place
 
 IDLE = 600.0  # seconds without anything recorded or said, after which a session is idle
@@ -137,7 +136,7 @@ def _state(entry: Document, found: live.Live | None, quiet: float) -> State:
 def _last_event(place: Place, session: str, entry: Document) -> int:
     """When the session's last event was written that can be found without a search, in microseconds since 1970."""
     known = [EventId(str(entry["last"])).millis]
-    own = place.store.ref(session_ref(session))
+    own = own_tip(place.store, session)
     if own is not None:
         with suppress(DamageError, NotFoundError):  # `health` tells of a branch that ends in no event
             known.append(event_id(place.store.commit(own)).millis)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.actions.find import find_commit, main_tip
+from ledger.actions.tip import own_tip
 from ledger.core.clock import micros
 from ledger.core.entry import Entry, entry_of
 from ledger.core.key import check_key
 from ledger.core.state import Reader, conflicts_path, context_path, key_of, session_folder
 from ledger.errors import NotFoundError
-from ledger.storage.layout import session_ref
 from ledger.storage.place import Place
 from ledger.storage.tree import TreeReader
 
@@ -63,17 +63,27 @@ def reader_at(place: Place, at: str | None = None) -> TreeReader:
     return TreeReader(place.store, place.store.commit(oid).tree)
 
 
+def seen_by(place: Place, session: str | None) -> Reader:
+    """The state that a session sees: main, with what the session has not brought there; main alone for None."""
+    own = None if session is None else own_tip(place.store, session)
+    if own is None:
+        return reader_at(place)
+    # Imported here: most who read have no line of their own, and need nothing that merges.
+    from ledger.actions.view import view
+
+    return view(place.store, main_tip(place), own)
+
+
 def is_expired(entry: Entry, now: int) -> bool:
     """Whether readers no longer count an entry: its time to live is over."""
     return entry.ttl is not None and micros(entry.time) + entry.ttl * 1_000_000 <= now
 
 
 def _readers(place: Place, at: str | None, session: str | None) -> Iterator[tuple[Reader, str | None]]:
-    main = reader_at(place, at)
+    seen = seen_by(place, session) if at is None else reader_at(place, at)
     if session is not None:
-        own = place.store.ref(session_ref(session)) if at is None else None
-        yield (main if own is None else TreeReader(place.store, place.store.commit(own).tree)), session
-    yield main, None
+        yield seen, session
+    yield seen, None
 
 
 def _standing(place: Place, prefix: str, at: str | None, session: str | None) -> Iterator[Found]:

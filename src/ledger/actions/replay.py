@@ -9,12 +9,11 @@ from typing import NamedTuple, cast
 
 from ledger.actions.find import find_commit, main_tip
 from ledger.actions.law import Law, ObjectStore
-from ledger.actions.tip import event_id, event_of, tip_at
+from ledger.actions.tip import event_id, event_of, own_tip, tip_at
 from ledger.core.clock import micros
 from ledger.core.ids import EventId
 from ledger.core.state import Document, session_path
 from ledger.errors import DamageError, NotFoundError
-from ledger.storage.layout import session_ref
 from ledger.storage.place import Place
 from ledger.storage.store import Commit, Oid
 from ledger.storage.tree import TreeReader
@@ -132,7 +131,7 @@ def _fold_along(
 def _end(place: Place, session: str | None, to: str | None) -> Oid:
     if to is not None:
         return find_commit(place, to)
-    own = None if session is None else place.store.ref(session_ref(session))
+    own = None if session is None else own_tip(place.store, session)
     return own or main_tip(place)
 
 

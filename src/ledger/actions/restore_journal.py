@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ledger.actions.join import join, merge_states, merged_tree
 from ledger.actions.soundness import is_rewritten, mend_entrance
-from ledger.actions.tip import Author, Tip, event_id, event_of, raw_commit, tip_at
+from ledger.actions.tip import Author, Tip, event_id, event_of, is_private, raw_commit, tip_at
 from ledger.core import fold
 from ledger.core.event import Event
 from ledger.core.ids import EventId
@@ -23,7 +23,7 @@ from ledger.storage import journal, restore
 from ledger.storage.codec import decode_commit, is_oid
 from ledger.storage.git import GitStore
 from ledger.storage.journal import Journal, JournalRecord
-from ledger.storage.layout import MAIN, Layout, is_ref_name, session_ref
+from ledger.storage.layout import MAIN, Layout, is_ref_name, private_ref, session_ref
 from ledger.storage.locks import Lock
 from ledger.storage.loose import quarantine, scan_loose
 from ledger.storage.place import Place
@@ -178,7 +178,7 @@ class _Restoration:
         event = event_of(commit)
         if event.type == "sync.merged":
             return
-        ref = record.refs[0] if record.refs else session_ref(event.session)
+        ref = record.refs[0] if record.refs else self._own_ref(event.session, tips)
         tip = tips.get(ref) or tips.get(MAIN)
         base = None if tip is None else self._ground(tip, event)
         if tip is None or base is None:
@@ -189,6 +189,11 @@ class _Restoration:
         oid = self._store.write_commit(raw_commit(self._place, author, event, (base.oid,), tree))
         self._done.recommitted += 1
         tips[ref] = self._joined(tip, Tip(oid, tree, EventId(event.id)))
+
+    def _own_ref(self, session: str, tips: dict[str, Tip]) -> str:
+        # What a private session wrote must not come back on a line that is shared.
+        private = private_ref(session)
+        return private if private in tips or is_private(self._store, session) else session_ref(session)
 
     def _ground(self, tip: Tip, event: Event) -> Tip | None:
         for commit in self._store.walk([tip.oid], order="newest"):

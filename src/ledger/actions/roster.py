@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ledger.actions.find import main_tip, tips, walk
-from ledger.actions.tip import Author, event_of
+from ledger.actions.tip import Author, event_of, own_tip
 from ledger.core.event import Event
 from ledger.core.ids import SessionId
 from ledger.core.state import Document, session_path
 from ledger.errors import AmbiguousError, DamageError, NotFoundError
-from ledger.storage.layout import SESSIONS, session_of, session_ref
+from ledger.storage.layout import PRIVATE, SESSIONS, session_of
 from ledger.storage.place import Place
 from ledger.storage.store import Oid
 from ledger.storage.tree import TreeReader
@@ -34,16 +34,24 @@ class Past(NamedTuple):
 
 
 def all_sessions(place: Place) -> dict[str, Document]:
-    """Every session on the roster of main, and those whose entry is on a line of their own so far."""
+    """Every session on the roster of main, and those whose entry is on a line of their own so far.
+
+    `private` says on what line a session is, whatever its events say of it.
+    """
     main = main_tip(place)
-    found = dict(_listed(place, main))
-    for ref, own in place.store.refs(SESSIONS).items():
+    found = {session: _marked(entry, is_private=False) for session, entry in _listed(place, main)}
+    for ref, own in (place.store.refs(SESSIONS) | place.store.refs(PRIVATE)).items():
         session = session_of(ref) or ""
         is_new = session not in found and SessionId.form.fullmatch(session)
         entry = _unpublished_entry(place, session, own, main) if is_new else None
         if entry is not None:
-            found[session] = entry
+            found[session] = _marked(entry, is_private=ref.startswith(PRIVATE))
     return found
+
+
+def _marked(entry: Document, *, is_private: bool) -> Document:
+    rest = {name: value for name, value in entry.items() if name != "private"}
+    return rest | {"private": True} if is_private else rest
 
 
 def _listed(place: Place, tip: Oid) -> Iterator[tuple[str, Document]]:
@@ -93,7 +101,7 @@ def find_session(place: Place, name: str) -> Author:
 def _agent_of(place: Place, session: str) -> str | None:
     """The agent of a session on the roster, by its whole id: the entries of all the others need not be read for it."""
     main = main_tip(place)
-    own = place.store.ref(session_ref(session))
+    own = own_tip(place.store, session)
     entry = _entry_at(place, main, session)
     if entry is None and own is not None:
         entry = _unpublished_entry(place, session, own, main)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ledger.actions import writers
 from ledger.actions.append import Appended, Draft, Writer, append_private, append_shared, publish
 from ledger.actions.read import Found, read_key
-from ledger.actions.tip import Author
+from ledger.actions.tip import Author, is_private
 from ledger.core.entry import siblings
 from ledger.core.event import Prev
 from ledger.core.leases import DEFAULT_TTL
@@ -38,7 +38,8 @@ class Session:
     """
 
     def __init__(self, place: Place, author: Author, roster: dict[str, Any]) -> None:
-        self._place, self.author, self._roster = place, author, roster
+        self._place, self.author, self._roster = place, author, dict[str, Any]()
+        self._know(roster)
         self._seen: dict[str, Prev] = {}
         self._held: live.Held | None = None
 
@@ -60,7 +61,7 @@ class Session:
 
         Writes nothing where it is on the roster already. Raises BusyError while another process runs it.
         """
-        self._roster |= roster
+        self._know(roster)
         with self._claiming(pid):
             return self._append([], shared=True)
 
@@ -69,7 +70,7 @@ class Session:
 
         Raises NotFoundError for a session that is not on the roster and whose key is not known.
         """
-        self._roster |= roster
+        self._know(roster)
         with self._claiming(pid):
             return append_shared(self._place, self.author, [self._resumption])
 
@@ -197,7 +198,7 @@ class Session:
         # Written with the first event, or not at all: a write that is refused leaves no trace.
         if reader.get(session_path(self.id)) is not None:
             return None
-        return Draft("session.started", {"agent": self.author.agent, **self._roster})
+        return Draft("session.started", self._told())
 
     def _resumption(self, reader: Reader) -> Draft:
         entry = reader.get(session_path(self.id)) or {}
@@ -206,7 +207,17 @@ class Session:
             raise NotFoundError(
                 f"session {self.id} is not on the roster", hint="`ledger sessions --all` lists those that have ended"
             )
-        return Draft("session.resumed", {"agent": self.author.agent, **self._roster, "key": key})
+        return Draft("session.resumed", self._told() | {"key": key})
+
+    def _told(self) -> dict[str, Any]:
+        private = self.author.wants_privacy or is_private(self._place.store, self.id)
+        told = {"agent": self.author.agent, **self._roster}
+        return told | ({"private": True} if private else {})
+
+    def _know(self, roster: dict[str, Any]) -> None:
+        self._roster |= roster
+        if self._roster.get("private"):
+            self.author = self.author._replace(wants_privacy=True)
 
     @contextmanager
     def _claiming(self, pid: int | None) -> Iterator[None]:

@@ -10,15 +10,17 @@ from ledger.core.events import message_of
 from ledger.core.ids import EventId
 from ledger.errors import DamageError, LedgerError
 from ledger.storage.codec import encode_commit
+from ledger.storage.layout import private_ref, session_ref
 from ledger.storage.place import Place
 from ledger.storage.store import Commit, EventStore, Oid, Signature
 
 
 class Author(NamedTuple):
-    """Who writes: a session, and the agent whose run it is."""
+    """Who writes: a session, and the agent whose run it is; `wants_privacy` where it is to begin in private."""
 
     session: str
     agent: str
+    wants_privacy: bool = False
 
 
 class Tip(NamedTuple):
@@ -27,6 +29,16 @@ class Tip(NamedTuple):
     oid: Oid
     tree: Oid
     id: EventId
+
+
+def is_private(store: EventStore, session: str) -> bool:
+    """Whether a session is private: its line is never merged into main, nor leaves this machine."""
+    return store.ref(private_ref(session)) is not None
+
+
+def own_tip(store: EventStore, session: str) -> Oid | None:
+    """The end of a session's own line, private or not; None where it has nothing that main lacks."""
+    return store.ref(session_ref(session)) or store.ref(private_ref(session))
 
 
 def tip_at(store: EventStore, oid: Oid) -> Tip:
