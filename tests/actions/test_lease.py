@@ -310,6 +310,22 @@ def _release_elsewhere(root: Path) -> None:
         release(ledger.place, agent(ledger, "1"))
 
 
+def test_who_waits_gets_what_a_session_held_that_dies_meanwhile(
+    disk_ledger: Ledger, sleeper: subprocess.Popen[bytes]
+) -> None:
+    agent(disk_ledger, "1").start(pid=sleeper.pid)
+    take(disk_ledger, "1", "src")
+
+    def kill() -> None:
+        sleeper.kill()
+        sleeper.wait()
+
+    timer = threading.Timer(0.3, kill)
+    timer.start()
+    assert acquire(disk_ledger.place, agent(disk_ledger, "2"), ["src"], wait=20).holds
+    timer.join()
+
+
 def test_who_has_waited_in_vain_learns_for_whom(ledger: Ledger) -> None:
     take(ledger, "1", "src")
     started = time.monotonic()
