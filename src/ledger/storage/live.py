@@ -43,6 +43,7 @@ _WIDTH = 1024  # a file is rewritten in place, so that locks on it hold: every f
 _ATTEMPTS = 3
 _CLOCK = ".clock"
 _UNREADABLE = "its live file cannot be read"
+_locked: set[int] = set()  # the descriptors by which this process holds its sessions
 _NOT_OURS = {errno.ELOOP, errno.ENXIO, errno.EACCES}  # a link, a socket, somebody else's: nothing that we wrote
 
 
@@ -101,7 +102,8 @@ class Held:
         self._layout = layout
         self._over = threading.Event()
         self._beating = None if fd is None else threading.Thread(target=self._beat, args=(fd,), daemon=True)
-        if self._beating is not None:
+        if fd is not None and self._beating is not None:
+            _locked.add(fd)
             self._beating.start()
 
     def touch(self) -> bool:
@@ -131,9 +133,20 @@ class Held:
         # It owns the descriptor: closed elsewhere, its number could be another file's by the next beat.
         try:
             while not self._over.wait(BEAT):
-                os.utime(fd)
+                with suppress(OSError):  # a beat that is missed is silence; to stop here would be taken for death
+                    os.utime(fd)
         finally:
+            _locked.discard(fd)
             os.close(fd)
+
+
+def _let_go() -> None:
+    """A fork shares its parent's locks until it closes them: it would hold a session beyond its parent's leaving."""
+    while _locked:
+        os.close(_locked.pop())
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 def claim(
