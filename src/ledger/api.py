@@ -127,11 +127,11 @@ class Ledger:
         return Session(self.place, Author(str(SessionId.of(agent, key)), agent), {"key": key, **roster})
 
     def run(self, agent: str, key: str, *, end: bool = True, **roster: Any) -> RunningSession:
-        """The same for as long as a program works in it: `with ledger.run("my-agent", "run-17") as me`.
+        """A session for as long as a program works in it: `with ledger.run("my-agent", "run-17") as me`.
 
         Within the block others see it alive, its leases are renewed, and what it writes of its own is published;
-        at the end it ends, or with `end=False` stays on the roster, to be gone on with. Raises BusyError, naming
-        the process, where it runs already.
+        at the end it ends, or with `end=False` stays on the roster, to be gone on with. Entering the block raises
+        BusyError, naming the process, where the session runs already.
         """
         from ledger.running import RunningSession
 

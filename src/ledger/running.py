@@ -141,12 +141,12 @@ class RunningSession(Session):
         held = self.acquire(*on, shared=shared, ttl=ttl, because=because, wait=wait).lease
         try:
             yield held
+            self._refuse_lost(held)
         finally:
-            lost = None if self._keeper is None else self._keeper.forget(held.id)
+            if self._keeper is not None:
+                self._keeper.forget(held.id)
             with suppress(NotFoundError):  # given back within the block
                 self.release(held.id)
-        if lost is not None:
-            raise lost
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -177,14 +177,18 @@ class RunningSession(Session):
     ) -> None:
         if os.getpid() != self._owner:  # a fork leaves the block: the session is its parent's
             return
+        trouble: Exception | None
         try:
-            self._finish(self._reason(error))
-            if self.trouble is not None:
-                raise self.trouble
+            self._finish(error)
         except LedgerError as fault:
-            if error is None:
-                raise
-            error.add_note(f"and the session had trouble: {fault}")
+            trouble = fault
+        else:
+            trouble = self.trouble
+        if trouble is None:
+            return
+        if error is None:
+            raise trouble
+        error.add_note(f"and the session had trouble: {trouble}")
 
     def _begin(self) -> None:
         with _beginning:
@@ -194,7 +198,7 @@ class RunningSession(Session):
             _ = self.resume() if is_known else self.start()
         atexit.register(self._finish_at_exit)
         if self._place.layout is not None:  # in memory nobody else can see it, nor wait for what it holds
-            self._keeper = _Keeper(self._again, self.author)
+            self._keeper = _Keeper(self._again(), self.author)
 
     def _refuse_second(self) -> None:
         found = None if self._place.layout is None else live.look(self._place.layout, self.id)
@@ -204,17 +208,24 @@ class RunningSession(Session):
 
     def _watched(self, standing: Standing) -> Standing:
         if self._keeper is not None:
-            self._keeper.wake()
+            self._keeper.hold(standing.lease.id)
         return standing
 
-    def _finish(self, reason: str | None) -> None:
+    def _refuse_lost(self, lease: Lease) -> None:
+        lost = None if self._keeper is None else self._keeper.lost(lease.id)
+        if lost is not None:
+            raise lost
+        with self.turn(), suppress(NotFoundError):  # the thread beside may not have looked since it was lost
+            leases.renew_if_due(self._place, self, lease)
+
+    def _finish(self, why: BaseException | str | None) -> None:
         with self._turn:
             if not self._is_open:
                 return
             try:
                 if self._keeper is not None:
                     self._keeper.stop()
-                self._depart(reason)
+                self._depart(self._reason(why))
             finally:
                 self._close()
 
@@ -239,11 +250,11 @@ class RunningSession(Session):
         if os.getpid() == self._owner:
             self._finish(_AT_EXIT)
 
-    def _reason(self, error: BaseException | None) -> str | None:
-        if error is None:
-            return None
+    def _reason(self, why: BaseException | str | None) -> str | None:
+        if why is None or isinstance(why, str):
+            return why
         # Without secrets before it is cut: of half a secret nobody could tell that it is one.
-        told = self._place.redactor.text(f"{type(error).__name__}: {error}")
+        told = self._place.redactor.text(f"{type(why).__name__}: {why}")
         return "".join(c if c.isprintable() else " " for c in told)[:_REASON].strip(": ")
 
 
@@ -260,9 +271,10 @@ def left_to_wait(held: HeldError, wait: float, deadline: float) -> float:
 class _Keeper:
     """The thread beside the block; the heartbeat is not its work, for that must not wait for anybody's lock."""
 
-    def __init__(self, again: Callable[[], Place], author: Author) -> None:
-        self._again, self._author = again, author
+    def __init__(self, place: Place, author: Author) -> None:
+        self._place, self._session = place, Session(place, author, {})
         self._met: Exception | None = None
+        self._asked: set[str] = set()
         self._held: dict[str, Lease] = {}
         self._lost: dict[str, HeldError] = {}
         self._woken, self._is_over = threading.Event(), threading.Event()
@@ -271,62 +283,67 @@ class _Keeper:
 
     @property
     def trouble(self) -> Exception | None:
-        return next(iter(self._lost.values()), self._met)
+        return [*self._lost.values(), self._met][0]
 
-    def forget(self, lease: str) -> HeldError | None:
-        """What became of a lease whose holder asks and then knows; None where nothing did."""
-        return self._lost.pop(lease, None)
+    def lost(self, lease: str) -> HeldError | None:
+        """How a lease was lost; None where it was not, as far as is known."""
+        return self._lost.get(lease)
 
-    def wake(self) -> None:
-        """Look again at what is held: its time may be shorter than that of all before."""
+    def forget(self, lease: str) -> None:
+        """A lease is given back: what became of it is no trouble any more."""
+        self._asked.discard(lease)
+        self._lost.pop(lease, None)
+
+    def hold(self, lease: str) -> None:
+        """Keep this lease too, though it has run out by the time it is looked at; look at once, it may be short."""
+        self._asked.add(lease)
         self._woken.set()
 
     def stop(self) -> None:
         self._is_over.set()
         self._woken.set()
         self._thread.join()
+        if isinstance(self._met, BusyError | StorageError):  # the end of the session does what it could not
+            self._met = None
 
     def _run(self) -> None:
-        place = self._again()
-        session = Session(place, self._author, {})
         published = time.monotonic()
-        try:
-            while not self._is_over.is_set():
-                self._woken.clear()
-                is_publishing = time.monotonic() - published >= SYNC
-                if self._look_after(place, session, is_publishing=is_publishing) and is_publishing:
-                    published = time.monotonic()
-                self._woken.wait(self._pause())
-        finally:
-            place.close()
+        while not self._is_over.is_set():
+            is_publishing = time.monotonic() - published >= SYNC
+            if self._look_after(is_publishing=is_publishing) and is_publishing:
+                published = time.monotonic()
+            self._woken.wait(self._pause())
+            self._woken.clear()  # before it is asked whether all is over, or the last call could be missed
+        self._place.close()
 
-    def _look_after(self, place: Place, session: Session, *, is_publishing: bool) -> bool:
+    def _look_after(self, *, is_publishing: bool) -> bool:
         """Do what is due; whether all of it went well."""
         try:
-            self._renew(place, session)
-            if is_publishing and place.store.ref(session_ref(session.id)) is not None:
-                session.publish()
+            self._renew()
+            if is_publishing and self._place.store.ref(session_ref(self._session.id)) is not None:
+                self._session.publish()
         except Exception as error:  # noqa: BLE001 - kept, and raised at the end of the block unless it passes
             self._met = error
             return False
         self._met = None
         return True
 
-    def _renew(self, place: Place, session: Session) -> None:
+    def _renew(self) -> None:
         """Renew what is due of all that the session has held while it ran, whoever of it took that."""
-        reader, moment = reader_at(place), leases.moment_at(place)
-        if reader.get(session_path(session.id)) is None:  # ended by somebody else: a write would bring it back
+        reader, moment = reader_at(self._place), leases.moment_at(self._place)
+        if reader.get(session_path(self._session.id)) is None:  # ended by somebody else: a write would bring it back
             self._held = {}
             return
-        own = {lease.id: lease for lease in leases_in(reader) if lease.session == session.id}
-        self._held = {i: one for i, one in own.items() if i in self._held or is_live(one, moment)}
+        own = {lease.id: lease for lease in leases_in(reader) if lease.session == self._session.id}
+        known = self._asked | set(self._held)
+        self._held = {i: one for i, one in own.items() if i in known or is_live(one, moment)}
         for lease in self._held.values():
             if lease.id not in self._lost:
-                self._renew_one(place, session, lease)
+                self._renew_one(lease)
 
-    def _renew_one(self, place: Place, session: Session, lease: Lease) -> None:
+    def _renew_one(self, lease: Lease) -> None:
         try:
-            leases.renew_if_due(place, session, lease)
+            leases.renew_if_due(self._place, self._session, lease)
         except HeldError as error:
             self._lost[lease.id] = error
         except NotFoundError:  # released since it was looked at
