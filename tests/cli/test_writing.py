@@ -333,7 +333,10 @@ def test_a_write_that_had_not_seen_another_is_a_conflict_until_it_is_settled(led
     assert (document["key"], document["winner"]["value"], document["winner"]["agent"]) == ("a/b", "y", "person")
     assert [(loser["value"], loser["event"]) for loser in document["losers"]] == [("x", FIRST)]
     assert ledger("resolve", "a/b", "--take", "0000").err == (
-        "error: no event id starts with '0000'\n  hint: `ledger conflicts a/b` shows the events\n"
+        "error: no event id starts with '0000'; at 'a/b' there are:\n"
+        "  stands  01a203d3-38c0-7000  y\n"
+        "  beaten  01a203d2-4e60-7001  x\n"
+        "  hint: ledger resolve a/b --take 01a203d2-4e60-7001\n"
     )
     assert ledger("resolve", "a/b", "--take", FIRST[:18]).code == 0
     assert ledger("get", "a/b") == (0, "x\n", "")

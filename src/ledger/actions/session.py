@@ -11,7 +11,7 @@ from ledger.actions import writers
 from ledger.actions.append import Appended, Draft, Writer, append_private, append_shared, publish
 from ledger.actions.read import Found, read_key
 from ledger.actions.tip import Author, is_private
-from ledger.core.entry import siblings
+from ledger.core.entry import Entry, siblings
 from ledger.core.event import Prev
 from ledger.core.leases import DEFAULT_TTL
 from ledger.core.state import Reader, session_path
@@ -40,7 +40,7 @@ class Session:
     def __init__(self, place: Place, author: Author, roster: dict[str, Any]) -> None:
         self._place, self.author, self._roster = place, author, dict[str, Any]()
         self._know(roster)
-        self._seen: dict[str, Prev] = {}
+        self._seen: dict[str, tuple[Prev, Entry]] = {}
         self._held: live.Held | None = None
 
     @property
@@ -53,7 +53,7 @@ class Session:
         found = read_key(self._place, key, session=self.id)
         if found.scope == "shared":
             heads = siblings(found.entry.document(), {"losers": list(found.losers)})
-            self._seen[key] = heads[0] if len(heads) == 1 else heads
+            self._seen[key] = heads[0] if len(heads) == 1 else heads, found.entry
         return found
 
     def start(self, *, pid: int | None = None, **roster: Any) -> Appended:
@@ -250,8 +250,8 @@ class Session:
 
     def _target(self, key: str, policy: str | None, scope: str, ttl: int | None = None) -> writers.Target:
         owner = self.id if scope == "session" else None
-        saw = self._seen.get(key) if owner is None else None
-        return writers.Target(key, owner, policy, ttl, saw, sees_tip=saw is None)
+        saw, base = (self._seen.get(key) if owner is None else None) or (None, None)
+        return writers.Target(key, owner, policy, ttl, saw, sees_tip=saw is None, base=base)
 
 
 def ending(session: str, reason: str | None = None) -> Writer:

@@ -20,7 +20,8 @@ from ledger.errors import InvalidError, NotFoundError, Problem, RefusedError
 class Target(NamedTuple):
     """The key that is written: shared, or of one session alone; for a time; and what its writer saw there.
 
-    `saw` is what the writer replaces where that is not what stands at the tip (`sees_tip` False).
+    `saw` is what the writer replaces where that is not what stands at the tip (`sees_tip` False), and `base` the entry
+    that it saw then, if any: a whole new value says what it changes in that one, and leaves what came since.
     """
 
     key: str
@@ -29,6 +30,7 @@ class Target(NamedTuple):
     ttl: int | None = None
     saw: Prev = None
     sees_tip: bool = True
+    base: Entry | None = None
 
 
 def setting(target: Target, value: Value) -> Writer:
@@ -37,7 +39,8 @@ def setting(target: Target, value: Value) -> Writer:
 
     def write(reader: Reader) -> Draft:
         name = policy_name(target, reader, "lww")
-        return _whole(target, reader, name, value)
+        _require_fit(name, value, target.key)
+        return _draft(target, name, policy(name).diff(_base(target, reader, name), value))
 
     return write
 
@@ -139,11 +142,25 @@ def resolving(target: Target, take: str | None = None, value: Value = None) -> W
 
 def _sibling(entry: Entry, losers: Sequence[Mapping[str, Any]], take: str) -> dict[str, Any]:
     stands: dict[str, Any] = {"deleted": True} if entry.deleted else {"value": entry.cell.value}
-    found: dict[str, dict[str, Any]] = {entry.event: stands} | {
-        loser["event"]: {"deleted": True} if loser.get("deleted") else {"value": loser["value"]} for loser in losers
-    }
+    found = {entry.event: stands}
+    # What the winner itself found no room for finds none now either: its event means what stands.
+    for loser in (loser for loser in losers if loser["event"] != entry.event):
+        # A write may have lost several fields, one after the other: they are taken together.
+        found[loser["event"]] = _taken(entry, loser, found.get(loser["event"], stands))
     chosen = EventId.find(take, found)
     return found[chosen] | {"take": str(chosen)}
+
+
+def _taken(entry: Entry, loser: Mapping[str, Any], stands: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands once a loser is taken: under `map` and `set` a loser is what it would have put in, not a whole."""
+    if loser.get("deleted"):
+        return {"deleted": True}
+    there, lost = stands.get("value"), loser["value"]
+    if entry.policy == loser.get("policy") == "map" and isinstance(there, dict):
+        return {"value": {**there, **lost}}
+    if entry.policy == loser.get("policy") == "set" and isinstance(there, list):
+        return {"value": _union(there, lost)}
+    return {"value": lost}
 
 
 def _draft(target: Target, name: str, op: Op) -> Draft:
@@ -221,6 +238,13 @@ def _policy_among(target: Target, reader: Reader, fitting: tuple[str, ...]) -> s
 def _cell(target: Target, reader: Reader, name: str) -> Cell:
     entry = entry_of(reader.get(context_path(target.key, target.session)))
     return EMPTY if entry is None or entry.deleted or entry.policy != name else entry.cell
+
+
+def _base(target: Target, reader: Reader, name: str) -> Cell:
+    """What a whole new value is compared with: what its writer saw."""
+    if target.sees_tip:
+        return _cell(target, reader, name)
+    return EMPTY if target.base is None or target.base.policy != name else target.base.cell
 
 
 def _carried(target: Target, reader: Reader, name: str) -> Value:

@@ -9,11 +9,24 @@ import typer
 from ledger.cli.call import Call
 from ledger.cli.intake import value_given
 from ledger.cli.options import JsonValue, Key, Policy, Private, Saw, TextFile, ValueFile
-from ledger.cli.write import target_of, write
+from ledger.cli.words import cut, one_line
+from ledger.cli.write import target_of, told
+from ledger.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from ledger.actions.append import Writer
+    from ledger.actions.append import Appended, Writer
+    from ledger.actions.read import Found
     from ledger.actions.session import Session
+    from ledger.api import Ledger
+    from ledger.core.entry import Entry
+
+# The policies under which what stands may differ from what was written, and a value is a whole.
+_WEIGHING = {
+    "max": "it is greater",
+    "min": "it is smaller",
+    "text": "it holds what others wrote, too",
+}
+_SHOWN = 60
 
 Value = Annotated[
     str | None, typer.Argument(help="The value, as a text exactly.", metavar="[VALUE]", show_default=False)
@@ -47,8 +60,44 @@ def command(
     check_key(key)
     given = value_given(value, json_value, file, text_file)
 
-    def make(session: Session) -> Writer:
+    def make(ledger: Ledger, session: Session) -> Writer:
         target = target_of(key, session, private=private, policy=policy, ttl=ttl, saw=saw)
+        base = None if target.saw is None else _entry_at(ledger, key, str(target.saw), target.session)
+        target = target._replace(base=base)
         return setting(target, given) if value is None else setting_text(target, given)
 
-    write(Call.of(context), make, private=private)
+    call = Call.of(context)
+    with call.ledger() as ledger:
+        session = call.writer(ledger)
+        done = session.write([make(ledger, session)], "session" if private else "shared")
+        standing = _standing(ledger, session, key, done)
+        told(call, session.id, done, {"stands": standing is None})
+    if standing is not None:
+        call.out.words(_beaten(key, standing))
+
+
+def _entry_at(ledger: Ledger, key: str, event: str, session: str | None) -> Entry | None:
+    """What the event left at the key; None where that is nothing, or the event is not in this ledger."""
+    try:
+        return ledger.get(key, at=event, session=session).entry
+    except NotFoundError:
+        return None
+
+
+def _standing(ledger: Ledger, session: Session, key: str, done: Appended) -> Found | None:
+    """What stands at the key, where that is not what was written: under some policies the greater value stays."""
+    from ledger.core.policies.policy import text_of
+
+    event = done.events[-1]
+    if event.data.get("policy") not in _WEIGHING:
+        return None
+    try:
+        found = ledger.get(key, session=session.id)
+    except NotFoundError:  # deleted in between
+        return None
+    return None if text_of(found.entry.cell.value) == text_of(event.data["value"]) else found
+
+
+def _beaten(key: str, found: Found) -> str:
+    shown = cut(one_line(found.entry.cell.value), _SHOWN)
+    return f"{shown} stands at {key}: {_WEIGHING.get(found.entry.policy, 'it was written since')}."

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from ledger.cli import documents
 from ledger.cli.call import Call
@@ -25,12 +25,12 @@ def write(call: Call, make: Callable[[Session], Draft | Writer], *, private: boo
         told(call, session.id, done)
 
 
-def told(call: Call, session: str, done: Appended) -> None:
-    """Answer with what was written; to people, in words beside the answer."""
+def told(call: Call, session: str, done: Appended, more: Mapping[str, Any] | None = None) -> None:
+    """Answer with what was written, and `more` fields; to people, in words beside the answer."""
     from ledger.core.events import subject_of
 
     with once_written(newest(done)):
-        call.out.answer(documents.written(session, done), list)
+        call.out.answer(documents.written(session, done) | dict(more or {}), list)
     if call.form == "human":
         if not done.events:
             call.out.words("Nothing to write: it is so already.")
