@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -10,9 +11,12 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ledger.actions.append import Draft
 from ledger.actions.holding import live_leases, moment_at
@@ -21,7 +25,7 @@ from ledger.actions.read import reader_at
 from ledger.actions.session import Session
 from ledger.actions.verify import verify
 from ledger.api import Ledger, create_ledger, memory_ledger, open_ledger
-from ledger.core.leases import leases_in
+from ledger.core.leases import do_exclude, leases_in
 from ledger.errors import AmbiguousError, BusyError, InvalidError, NotFoundError, RefusedError, UsageError
 from ledger.testing import Clock, fixed
 
@@ -376,6 +380,59 @@ def test_a_session_that_is_stopped_holds_until_its_time_is_over(
         take(ledger, "2", "src")
 
 
+def _hold_and_come_back(root: str, pipe: Connection) -> None:
+    """Take a lease as a process that stays; when asked, try to renew it, and say how that went."""
+    with open_ledger(root) as ledger:
+        session = agent(ledger, "1")
+        session.start()
+        pipe.send(session.acquire("src", ttl=2).lease.id)
+        pipe.recv()
+        try:
+            session.renew("src")
+        except HeldError as error:
+            pipe.send([lease.session for lease in error.holders])
+        pipe.recv()
+
+
+@pytest.fixture
+def worker(root: Path) -> Iterator[tuple[multiprocessing.process.BaseProcess, Connection]]:
+    """A process that holds a lease for 2 seconds, and what one can ask it by."""
+    spawn = multiprocessing.get_context("spawn")
+    here, there = spawn.Pipe()
+    process = spawn.Process(target=_hold_and_come_back, args=(str(root), there))
+    process.start()
+    assert here.poll(60)
+    assert here.recv()
+    yield process, here
+    process.kill()
+    process.join(30)
+
+
+def test_a_process_that_slept_through_its_lease_learns_on_waking_that_another_has_it(
+    root: Path, worker: tuple[multiprocessing.process.BaseProcess, Connection]
+) -> None:
+    process, pipe = worker
+    os.kill(process.pid or 0, signal.SIGSTOP)
+    with open_ledger(root) as ledger:
+        assert acquire(ledger.place, agent(ledger, "2"), ["src"], wait=20).holds
+        os.kill(process.pid or 0, signal.SIGCONT)
+        pipe.send("renew")
+        assert pipe.poll(30)
+        assert pipe.recv() == [agent(ledger, "2").id]
+        assert held(ledger) == {"src": True}
+
+
+def test_what_a_process_that_stays_held_is_free_the_moment_it_is_killed(
+    root: Path, worker: tuple[multiprocessing.process.BaseProcess, Connection]
+) -> None:
+    process, _ = worker
+    process.kill()
+    process.join(30)
+    with open_ledger(root) as ledger:
+        take(ledger, "2", "src")
+        assert [one.lease.session for one in live_leases(ledger.place)] == [agent(ledger, "2").id]
+
+
 def test_a_session_whose_process_id_belongs_to_another_process_by_now_is_dead(
     disk_ledger: Ledger, sleeper: subprocess.Popen[bytes]
 ) -> None:
@@ -444,6 +501,36 @@ def test_of_sessions_that_want_the_same_at_once_exactly_one_gets_it(root: Path) 
     assert sum(won for _, won in found) == 1
     with open_ledger(root) as ledger:
         assert held(ledger) == {"src": True}
+        assert verify(ledger.place).ok
+
+
+STEPS = st.tuples(
+    st.sampled_from(["acquire", "release", "renew", "end", "later"]),
+    st.sampled_from(["1", "2", "3"]),
+    st.sampled_from(["src", "src/a", "src/b", "docs"]),
+    st.booleans(),
+)
+
+
+@settings(max_examples=25)
+@given(st.lists(STEPS, max_size=25))
+def test_whatever_sessions_do_no_two_hold_what_excludes_the_other(steps: list[tuple[str, str, str, bool]]) -> None:
+    clock = Clock()
+    with memory_ledger(sources=fixed(clock)) as ledger:
+        for verb, name, path, is_shared in steps:
+            session = agent(ledger, name)
+            clock.advance(400 if verb == "later" else 1)
+            with contextlib.suppress(HeldError, NotFoundError, RefusedError):
+                if verb == "acquire":
+                    assert session.acquire(path, shared=is_shared).holds
+                elif verb == "release":
+                    session.release(path)
+                elif verb == "renew":
+                    session.renew()
+                elif verb == "end":
+                    session.end()
+            holding = [one.lease for one in live_leases(ledger.place) if one.holds]
+            assert not any(do_exclude(a, b) for a in holding for b in holding)
         assert verify(ledger.place).ok
 
 
