@@ -11,7 +11,7 @@ import pytest
 from tests.actions.git import Git
 
 from ledger.actions.append import Draft
-from ledger.actions.examine import Problem
+from ledger.actions.examine import UNCHECKED, Problem
 from ledger.actions.tip import Author, raw_commit
 from ledger.actions.verify import Report, verify
 from ledger.api import Ledger, open_ledger
@@ -334,7 +334,7 @@ def test_every_kind_of_problem_is_documented() -> None:
     page = (ROOT / "docs" / "reference" / "problems.md").read_text(encoding="utf-8")
     sources = [ROOT / "src/ledger/actions" / f"{name}.py" for name in ("examine", "verify", "objects", "sweep")]
     used = {kind for path in sources for kind in re.findall(r'Problem\(\s*"([a-z-]+)"', path.read_text())}
-    used |= {"missing-object", "damaged-object"}
+    used |= {"missing-object", "damaged-object", UNCHECKED}
     assert set(re.findall(r"^\| `([a-z-]+)`", page, re.MULTILINE)) == used
 
 

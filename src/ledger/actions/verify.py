@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from ledger.actions.examine import Problem
-from ledger.actions.find import find_commit
+from ledger.actions.find import find_commit, main_tip
 from ledger.actions.join import epoch_state, events_of
 from ledger.actions.law import ObjectStore
 from ledger.actions.lineage import Lineage, sound_commit
@@ -63,11 +63,14 @@ def verify(place: Place, *, full: bool = False, since: str | None = None, progre
 
     Not `full`: only what came after the heads that the last run found in order (or after the REV `since`).
     `progress` is told how many commits of how many are done. Damage is never raised: it is in the report.
+    Raises NotALedgerError where no first event was written.
     """
     started = time.perf_counter()
     known = _known(place, full, since)
     problems = [*_ref_problems(place), *_rewritten(place, known)]
     heads = _tips(place)
+    if not heads and not problems:
+        main_tip(place)  # there is nothing to prove: no first event was ever written
     lineage = Lineage(_objects(place))
     known, order = _ordered(lineage, heads, known)
     ids = _Ids(order, lineage)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import typer
 
 from ledger.cli.call import Call
 from ledger.cli.output import Output
 from ledger.cli.words import size
+from ledger.errors import DamageError
 
 _ABOUT = {
     "ledger.git": "the events",
@@ -29,10 +31,13 @@ _ABOUT = {
 
 def command(context: typer.Context) -> None:
     """Say what takes how much room, the largest first."""
+    from ledger.actions.find import main_tip
     from ledger.storage.maintenance import du
 
     call = Call.of(context)
     with call.ledger() as ledger:
+        with suppress(DamageError):  # how much room it takes can be said all the same
+            main_tip(ledger.place)
         parts = dict(sorted(du(ledger.layout).items(), key=lambda part: (-part[1], part[0])))
     total = sum(parts.values())
     call.out.answer({"parts": parts, "bytes": total}, lambda: _page(call.out, parts, total))

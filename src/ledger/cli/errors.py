@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -80,8 +81,18 @@ def tell(error: LedgerError) -> int:
     lines = [f"error: {_visible(what)}", *(_visible(line) for line in why)]
     if error.hint:
         lines.append(f"  hint: {_visible(error.hint)}")
-    say("\n".join(lines))
+    say(_without_secrets("\n".join(lines)))
     return error.exit_code
+
+
+def _without_secrets(text: str) -> str:
+    # An error quotes what it was given, and words on standard error end up in logs. Only here, as it takes 90 ms.
+    try:
+        from ledger.core.redaction import default_redactor
+
+        return str(default_redactor().value(text))
+    except (ImportError, OSError, MemoryError):  # out of files or memory: what went wrong is told, less what it quotes
+        return re.sub("'[^']*'", "'…'", text)
 
 
 def _told(error: Exception) -> int:

@@ -21,11 +21,13 @@ Full = Annotated[
 
 def command(context: typer.Context, full: Full = False) -> None:
     """Pack what lies loose; nothing that a ref reaches is lost, and writers may go on meanwhile."""
+    from ledger.actions.find import main_tip
     from ledger.storage.maintenance import gc
 
     call = Call.of(context)
     began = time.perf_counter()
     with call.ledger() as ledger:
+        main_tip(ledger.place)  # one without a first event is no ledger yet
         done = gc(ledger.layout, is_full=full)
     document = {"repositories": [_document(one) for one in done], "seconds": round(time.perf_counter() - began, 6)}
     call.out.answer(document, lambda: _page(done))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ledger.cli.call import Call
+from ledger.cli.errors import once_written
+from ledger.cli.lines import SHORT
 from ledger.cli.output import Output
 from ledger.cli.progress import progress
 from ledger.cli.words import counted, size, visible
@@ -36,6 +38,7 @@ def command(context: typer.Context, words: Words) -> None:
     Whose a file is, its content tells. Secrets are replaced before anything is written; importing again adds
     nothing but what is new.
     """
+    from ledger.actions.find import main_tip
     from ledger.actions.import_transcripts import import_transcripts, total_bytes
 
     agent, paths = _agent_and_paths(words)
@@ -49,7 +52,9 @@ def command(context: typer.Context, words: Words) -> None:
             show(done, total)
 
         imported = import_transcripts(ledger.place, paths, agent, told)
-    call.out.answer(_document(imported), lambda: _page(call.out, imported))
+        commit = main_tip(ledger.place)[:SHORT] if imported.events else None
+    with once_written(commit):
+        call.out.answer(_document(imported), lambda: _page(call.out, imported))
     _say(call, imported)
 
 

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from ledger.cli.call import Call
+from ledger.cli.errors import once_written
+from ledger.cli.lines import SHORT
 from ledger.storage import opening
 from ledger.storage.layout import FOLDER_NAME, Layout
 
@@ -20,6 +22,7 @@ def command(context: typer.Context, project: Project = None) -> None:
     Inside a git project it lies in the git folder that all worktrees share, elsewhere in `.ledger` right here.
     One that was left half-made is completed; one that exists is left as it is.
     """
+    from ledger.actions.find import main_tip
     from ledger.api import create_ledger
 
     call = Call.of(context)
@@ -32,7 +35,9 @@ def command(context: typer.Context, project: Project = None) -> None:
             "id": ledger.id,
             "created": is_new,
         }
-    call.out.answer(document, lambda: [str(folder.absolute())])
+        commit = main_tip(ledger.place)[:SHORT] if is_new else None
+    with once_written(commit):
+        call.out.answer(document, lambda: [str(folder.absolute())])
     call.out.words(_words(folder, is_new))
 
 

@@ -13,6 +13,7 @@ from ledger.cli.options import At
 from ledger.cli.output import Output
 from ledger.cli.words import ago, cells, cut, one_line
 from ledger.core.clock import micros
+from ledger.core.key import check_key
 
 if TYPE_CHECKING:
     from ledger.actions.read import Found
@@ -23,6 +24,8 @@ Prefix = Annotated[str, typer.Argument(help="Only this key and those below it.",
 def command(context: typer.Context, prefix: Prefix = "", at: At = None) -> None:
     """List the keys, with what stands at each."""
     call = Call.of(context)
+    if prefix:
+        check_key(prefix.rstrip("/"))
     with call.ledger() as ledger:
         found = list(ledger.keys(prefix, at=at, session=call.reader(ledger)))
     call.out.answer([documents.entry(one) for one in found], lambda: _table(call.out, found, call.now()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +12,7 @@ from ledger.cli import documents
 from ledger.cli.call import Call
 from ledger.cli.lines import SHORT, line_of
 from ledger.cli.words import counted
-from ledger.errors import DamageError
+from ledger.errors import DamageError, UsageError
 
 if TYPE_CHECKING:
     from ledger.actions.log import Logged
@@ -39,6 +39,8 @@ def command(
     call, foreign = Call.of(context), list[str]()
     with call.ledger() as ledger:
         out = call.out
+        call.reader(ledger)  # a session that is named and not there must not pass for one without events
+        _require_types(ledger, types or ())
 
         def mark(commit: Commit) -> None:
             foreign.append(commit.oid)
@@ -57,6 +59,25 @@ def command(
         raise DamageError(
             f"{counted(len(foreign), 'commit')} without an event: {', '.join(oid[:SHORT] for oid in foreign[:_NAMED])}",
             hint="`ledger verify` names all that is wrong",
+        )
+
+
+def _require_types(ledger: Ledger, wanted: Sequence[str]) -> None:
+    """Refuse what can be no event's type here: those of the program count, those that the ledger declares, families."""
+    if not wanted:
+        return
+    from difflib import get_close_matches
+
+    from ledger.core.events import TYPES
+
+    there = {*TYPES, *ledger.policy().get("types", {})}
+    there |= {name[:at] for name in there for at, character in enumerate(name) if character == "."}
+    unknown = [name for name in wanted if name.rstrip(".") not in there]
+    if unknown:
+        near = [match for name in unknown for match in get_close_matches(name, sorted(there), n=3)]
+        raise UsageError(
+            f"no event has the type {' or '.join(map(repr, unknown))}",
+            hint=f"did you mean {' or '.join(near)}?" if near else "`ledger schema` and `ledger policy` list the types",
         )
 
 
