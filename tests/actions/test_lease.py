@@ -27,6 +27,7 @@ from ledger.actions.verify import verify
 from ledger.api import Ledger, create_ledger, memory_ledger, open_ledger
 from ledger.core.leases import do_exclude, leases_in
 from ledger.errors import AmbiguousError, BusyError, InvalidError, NotFoundError, RefusedError, UsageError
+from ledger.storage.switches import Switch, turn_off, turn_on
 from ledger.testing import Clock, fixed
 
 DAY = 86_400
@@ -163,6 +164,22 @@ def test_a_private_session_holds_no_lease_as_nobody_would_see_it(ledger: Ledger)
     with pytest.raises(RefusedError, match="private"):
         ledger.session("agent", "1", private=True).acquire("src")
     assert held(ledger) == {}
+
+
+def test_while_sync_is_off_no_lease_is_given_and_what_is_given_back_is_free_once_it_is_on(root: Path) -> None:
+    with open_ledger(root) as ledger:
+        session, layout = agent(ledger, "1"), ledger.layout
+        session.acquire("src")
+        turn_off(layout, Switch("sync", because="a bad merge"))
+        for refused in (lambda: session.acquire("docs"), session.renew):
+            with pytest.raises(RefusedError, match="a bad merge"):
+                refused()
+        assert [lease.on for lease in session.release("src")] == [("src",)]
+        assert session.release() == []
+        assert held(ledger) == {"src": True}
+        turn_on(layout, "sync")
+        session.publish()
+        assert held(ledger) == {}
 
 
 # Renewing

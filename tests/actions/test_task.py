@@ -14,7 +14,7 @@ import pytest
 from ledger.actions.append import Draft
 from ledger.actions.presence import presence
 from ledger.actions.session import Session
-from ledger.actions.task import assign_task, complete_task, create_task, fail_task, start_task
+from ledger.actions.task import assign_task, complete_task, create_task, fail_task, start_task, task_after
 from ledger.actions.todo import Task, find_task, list_tasks, open_tasks
 from ledger.actions.verify import verify
 from ledger.api import Ledger, create_ledger, memory_ledger, open_ledger
@@ -238,6 +238,17 @@ def test_an_assignment_says_who(ledger: Ledger, told: dict[str, object]) -> None
     create_task(agent(ledger, "1"), "Port it", name="port-auth")
     with pytest.raises(UsageError):
         assign_task(ledger.place, agent(ledger, "1"), "port-auth", **told)  # type: ignore[arg-type]
+
+
+def test_what_a_private_session_has_to_do_only_it_sees(ledger: Ledger) -> None:
+    alone = ledger.session("agent", "1", private=True)
+    create_task(alone, "Port it", name="port-auth")
+    done = start_task(ledger.place, alone, "port-auth")
+    assert open_tasks(ledger.place) == []
+    assert [found.status for found in open_tasks(ledger.place, alone.id)] == ["started"]
+    assert task_after(ledger.place, alone, done, "port-auth").status == "started"
+    with pytest.raises(NotFoundError):
+        start_task(ledger.place, agent(ledger, "2"), "port-auth")
 
 
 # Who is present

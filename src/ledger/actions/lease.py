@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from ledger.actions.append import Appended, Draft, Writer
+from ledger.actions.append import Appended, Draft, Writer, stays_apart
 from ledger.actions.find import main_tip
 from ledger.actions.holding import Standing, live_leases, moment_at, standing
 from ledger.actions.owner import shown, why_gone
-from ledger.actions.read import reader_at
+from ledger.actions.read import reader_at, seen_by
 from ledger.core.clock import stamp
 from ledger.core.ids import EventId
 from ledger.core.leases import (
@@ -34,9 +34,10 @@ from ledger.core.leases import (
     plain_name,
     plain_names,
 )
-from ledger.core.state import Reader, lease_path, session_path
+from ledger.core.state import Reader, lease_path
 from ledger.errors import AmbiguousError, BusyError, NotFoundError, RefusedError, UsageError
 from ledger.storage.place import Place
+from ledger.storage.switches import SYNC, require_on
 from ledger.storage.tree import TreeReader
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def acquire(
 
     Leases in the way whose owner has ended, or is proven dead, are released first. Raises HeldError where another
     session's stands in the way, with `wait` BusyError when it still does after so many seconds; InvalidError for
-    names that cannot be leased.
+    names that cannot be leased; RefusedError where nobody else would see it: the session is private, or sync is off.
     """
     wish = _Wish(session.id, tuple(plain_names(on)), shared, ttl, because)
     deadline = time.monotonic() + wait
@@ -93,13 +94,13 @@ def renew(
     leases = _named(place, session, names) if names else _own_live(place, session)
     if only_due:
         leases = [lease for lease in leases if is_due(lease, moment_at(place))]
-    done = session.write([_renewing(place, lease, ttl) for lease in leases]) if leases else Appended()
+    done = session.write([_renewing(place, session, lease, ttl) for lease in leases]) if leases else Appended()
     return [_written(place, done, lease.id) for lease in leases]
 
 
 def renew_if_due(place: Place, session: Session, lease: Lease) -> bool:
     """Renew one of the session's leases if half of its time is over; whether it was renewed."""
-    document = reader_at(place).get(lease_path(lease.id))
+    document = seen_by(place, session.id).get(lease_path(lease.id))
     if document is not None and not is_due(lease_of(lease_path(lease.id), document), moment_at(place)):
         return False
     renew(place, session, [lease.id])
@@ -158,19 +159,20 @@ class _Wish(NamedTuple):
 
 
 def _acquire(place: Place, session: Session, wish: _Wish) -> Standing:
+    _refuse_unseen(place, session)
     reader, moment = reader_at(place), moment_at(place)
     leases = list(leases_in(reader))
     over = [lease for lease in leases if _why_over(place, reader, moment, lease, wish)][:_SWEPT]
     # Asked before the lock is taken too: whoever waits for long asks often.
     _refuse_held(reader, moment, wish, live_among([lease for lease in leases if lease not in over], reader, moment))
-    done = session.write([*(_sweeping(place, lease, wish) for lease in over), _acquiring(place, wish)])
+    done = session.write([*(_sweeping(place, lease, wish) for lease in over), _acquiring(place, session, wish)])
     event = done.events[-1]
     return _written(place, done, str(event.data.get("lease", event.id)), live=())
 
 
-def _acquiring(place: Place, wish: _Wish) -> Writer:
+def _acquiring(place: Place, session: Session, wish: _Wish) -> Writer:
     def write(reader: Reader) -> Draft:
-        _refuse_unseen(reader, wish.session)
+        _refuse_unseen(place, session)
         moment = moment_at(place)
         live = live_in(reader, moment)
         _refuse_held(reader, moment, wish, live)
@@ -180,12 +182,15 @@ def _acquiring(place: Place, wish: _Wish) -> Writer:
     return write
 
 
-def _refuse_unseen(reader: Reader, session: str) -> None:
-    if (reader.get(session_path(session)) or {}).get("private") is True:
-        raise RefusedError(
-            "a private session cannot hold a lease: nobody else would see it",
-            hint="acquire it as another session: ledger lease acquire … --session ID",
-        )
+def _refuse_unseen(place: Place, session: Session) -> None:
+    """Raise RefusedError where what the session writes stays on its own line: a lease unseen keeps nobody out."""
+    if not stays_apart(place, session.author):
+        return
+    require_on(place.layout, SYNC)
+    raise RefusedError(
+        "a private session cannot hold a lease: nobody else would see it",
+        hint="acquire it as another session: ledger lease acquire … --session ID",
+    )
 
 
 def _refuse_held(reader: Reader, moment: Moment, wish: _Wish, live: Sequence[Lease]) -> None:
@@ -214,8 +219,9 @@ def _sweeping(place: Place, lease: Lease, wish: _Wish) -> Writer:
     return write
 
 
-def _renewing(place: Place, lease: Lease, ttl: int | None) -> Writer:
+def _renewing(place: Place, session: Session, lease: Lease, ttl: int | None) -> Writer:
     def write(reader: Reader) -> Draft:
+        _refuse_unseen(place, session)
         now, moment = _still(reader, lease), moment_at(place)
         if now is None:
             raise NotFoundError(f"lease {lease.id} is no longer there", hint="acquire it again: ledger lease acquire")
@@ -287,7 +293,7 @@ def _await_change(place: Place, held: HeldError, deadline: float, wait: float) -
 
 
 def _own(place: Place, session: Session) -> list[Lease]:
-    return [lease for lease in leases_in(reader_at(place)) if lease.session == session.id]
+    return [lease for lease in leases_in(seen_by(place, session.id)) if lease.session == session.id]
 
 
 def _own_live(place: Place, session: Session) -> list[Lease]:
@@ -295,7 +301,7 @@ def _own_live(place: Place, session: Session) -> list[Lease]:
 
 
 def _named(place: Place, session: Session, names: Sequence[str]) -> list[Lease]:
-    leases = list(leases_in(reader_at(place)))
+    leases = list(leases_in(seen_by(place, session.id)))
     found = [_find(leases, session.id, name) for name in names]
     return list({lease.id: lease for lease in found}.values())
 

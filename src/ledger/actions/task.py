@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 _NAME = 48  # characters of a name that is made from a title; a number may follow
 
 
-def task_after(place: Place, done: Appended, name: str) -> Task:
-    """The task as a step left it, on whichever line that was written."""
+def task_after(place: Place, session: Session, done: Appended, name: str) -> Task:
+    """The task as a step of that session left it, on whichever line that was written."""
     if not done.commits:
-        return find_task(place, name)
+        return find_task(place, name, session.id)
     return require_task(TreeReader(place.store, place.store.commit(done.commits[-1]).tree), name)
 
 

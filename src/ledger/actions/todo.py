@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ledger.actions.read import reader_at
+from ledger.actions.read import seen_by
 from ledger.core.clock import micros
 from ledger.core.key import key_problems
 from ledger.core.state import Document, Reader, task_path
@@ -53,19 +53,19 @@ def tasks_in(reader: Reader) -> Iterator[Task]:
     return (_task_of(path[len(_FOLDER) : -len(".yaml")], document) for path, document in reader.under(_FOLDER))
 
 
-def list_tasks(place: Place) -> list[Task]:
-    """Every task of main, the oldest first."""
-    return sorted(tasks_in(reader_at(place)), key=lambda task: (task.created, task.name))
+def list_tasks(place: Place, session: str | None = None) -> list[Task]:
+    """Every task that a session sees, the oldest first; those of main for None."""
+    return sorted(tasks_in(seen_by(place, session)), key=lambda task: (task.created, task.name))
 
 
-def open_tasks(place: Place) -> list[Task]:
+def open_tasks(place: Place, session: str | None = None) -> list[Task]:
     """The tasks that are not done: open and started ones, the oldest first."""
-    return [task for task in list_tasks(place) if not task.is_done]
+    return [task for task in list_tasks(place, session) if not task.is_done]
 
 
-def find_task(place: Place, name: str) -> Task:
-    """The task of that name; raises NotFoundError with the nearest names."""
-    return require_task(reader_at(place), name)
+def find_task(place: Place, name: str, session: str | None = None) -> Task:
+    """The task of that name, as a session sees it; raises NotFoundError with the nearest names."""
+    return require_task(seen_by(place, session), name)
 
 
 def _task_of(name: str, document: Document) -> Task:

@@ -117,7 +117,7 @@ def list_tasks(context: typer.Context, everything: All = False, mine: Mine = Fal
     call = Call.of(context)
     with call.ledger() as ledger:
         me = call.writer(ledger).id if mine else None
-        found = [task for task in read(ledger.place) if _is_wanted(task, everything, me, is_open)]
+        found = [task for task in read(ledger.place, call.reader(ledger)) if _is_wanted(task, everything, me, is_open)]
         agents = ledger.agents()
     now = call.now()
     call.out.answer([document(task, agents, now) for task in found], lambda: table(call.out, found, agents, now))
@@ -131,7 +131,7 @@ def show(context: typer.Context, name: Name) -> None:
 
     call = Call.of(context)
     with call.ledger() as ledger:
-        task, agents = find_task(ledger.place, name), ledger.agents()
+        task, agents = find_task(ledger.place, name, call.reader(ledger)), ledger.agents()
     now = call.now()
     call.out.answer(document(task, agents, now), lambda: _page(call.out, task, agents, now))
 
@@ -206,7 +206,7 @@ def _tell(call: Call, ledger: Ledger, session: Session, done: Appended, name: st
         told(call, session.id, done)
         return
     with once_written(newest(done)):
-        state = document(task_after(ledger.place, done, name), ledger.agents(), call.now())
+        state = document(task_after(ledger.place, session, done, name), ledger.agents(), call.now())
         call.out.answer(state | {"events": documents.written(session.id, done)["events"]}, list)
 
 
