@@ -21,7 +21,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from ledger.actions import lease as leases
 from ledger.actions.append import Appended
 from ledger.actions.lease import HeldError, Standing
-from ledger.actions.read import reader_at
+from ledger.actions.read import reader_at, seen_by
 from ledger.actions.session import Session
 from ledger.actions.tip import Author
 from ledger.core.leases import DEFAULT_TTL, Lease, is_live, leases_in
@@ -53,7 +53,7 @@ def _in_turn(
 
     @functools.wraps(method)
     def call(self: RunningSession, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        with self.turn():
+        with self._taking_turn():
             return method(self, *args, **kwargs)
 
     return call
@@ -99,12 +99,12 @@ class RunningSession(Session):
 
     def start(self, *, pid: int | None = None, **roster: Any) -> Appended:
         """As a session's; the block has done so already."""
-        with self.turn():
+        with self._taking_turn():
             return super().start(pid=pid, **roster)
 
     def resume(self, *, pid: int | None = None, **roster: Any) -> Appended:
         """As a session's; the block has done so already."""
-        with self.turn():
+        with self._taking_turn():
             return super().resume(pid=pid, **roster)
 
     @property
@@ -123,7 +123,7 @@ class RunningSession(Session):
         deadline = time.monotonic() + wait
         while True:
             try:
-                with self.turn():
+                with self._taking_turn():
                     return self._watched(super().acquire(*on, shared=shared, ttl=ttl, because=because))
             except HeldError as held:
                 left = left_to_wait(held, wait, deadline)
@@ -149,7 +149,7 @@ class RunningSession(Session):
                 self.release(held.id)
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def _taking_turn(self) -> Iterator[None]:
         """Have the session for this thread alone; raises UsageError outside of the block, and in a fork of it."""
         if os.getpid() != self._owner:
             raise UsageError(
@@ -193,7 +193,7 @@ class RunningSession(Session):
     def _begin(self) -> None:
         with _beginning:
             self._refuse_second()
-            is_known = reader_at(self._place).get(session_path(self.id)) is not None
+            is_known = seen_by(self._place, self.id).get(session_path(self.id)) is not None
             self._roster = _surroundings(self._place) | self._roster
             _ = self.resume() if is_known else self.start()
         atexit.register(self._finish_at_exit)
@@ -215,7 +215,7 @@ class RunningSession(Session):
         lost = None if self._keeper is None else self._keeper.lost(lease.id)
         if lost is not None:
             raise lost
-        with self.turn(), suppress(NotFoundError):  # the thread beside may not have looked since it was lost
+        with self._taking_turn(), suppress(NotFoundError):  # the thread beside may not have looked since it was lost
             leases.renew_if_due(self._place, self, lease)
 
     def _finish(self, why: BaseException | str | None) -> None:
