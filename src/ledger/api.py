@@ -29,7 +29,7 @@ from ledger.core import fold
 from ledger.core.ids import SessionId
 from ledger.core.policies import find_vendored_with
 from ledger.core.state import LEDGER, POLICY
-from ledger.errors import BusyError, LedgerError, NotALedgerError, StorageError, UsageError
+from ledger.errors import BusyError, LedgerError, NotALedgerError, RefusedError, StorageError, UsageError
 from ledger.storage import opening
 from ledger.storage.config import Config, read_config
 from ledger.storage.heads import Heads
@@ -37,6 +37,7 @@ from ledger.storage.installed import find_policy
 from ledger.storage.layout import Layout
 from ledger.storage.place import Place
 from ledger.storage.queue import Queue
+from ledger.storage.switches import ALL, require_on
 
 if TYPE_CHECKING:
     from ledger.actions.append import Appended
@@ -65,6 +66,11 @@ class Sources:
     random62: Callable[[], int]
     user: str
     host: str
+
+
+def person_key(user: str, host: str) -> str:
+    """The key of the implicit session of a person."""
+    return f"{user}@{host}"
 
 
 def system_sources() -> Sources:
@@ -140,7 +146,7 @@ class Ledger:
 
     def person(self) -> Session:
         """The implicit session of whoever runs this process."""
-        return self.session(PERSON, f"{self._user}@{self.place.host}")
+        return self.session(PERSON, person_key(self._user, self.place.host))
 
     def session_named(self, name: str) -> Session:
         """The session on the roster that `name` means: its id, the id's first characters, or the agent's own id.
@@ -154,7 +160,8 @@ class Ledger:
     def restore_if_needed(self, rewritten: Sequence[Path] = ()) -> None:
         """After an unclean stop, bring back from the journal what was acknowledged; see `restored`.
 
-        Where that is refused (a read-only disk, a writer that does not end) reading goes on; `unrestored` says why.
+        Where that is refused (a read-only disk, a writer that does not end, writing turned off) reading goes on;
+        `unrestored` says why.
         """
         layout = self.place.layout
         if layout is None or not (rewritten or needs_restoring(layout)):
@@ -162,9 +169,10 @@ class Ledger:
         from ledger.actions.restore_journal import restore_journal
 
         try:
+            require_on(layout, ALL)
             self.restored = restore_journal(self.place)
             self.restored.rewritten += rewritten
-        except (BusyError, StorageError) as error:
+        except (BusyError, RefusedError, StorageError) as error:
             self.unrestored = error
 
     def close(self) -> None:

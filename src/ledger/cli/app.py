@@ -56,6 +56,8 @@ COMMANDS = {
     "resolve": Entry("Share", "resolve", "Settle the conflict at a key."),
     "lease": Entry("Share", "lease", "Claim paths or names for a time, so that nobody else works on them."),
     "task": Entry("Share", "task", "Keep track of what is to be done, and who does it."),
+    "off": Entry("Share", "off", "Turn a part of the ledger off, for every process at once."),
+    "on": Entry("Share", "on", "Turn a part of the ledger on again."),
     "verify": Entry("Recover", "verify", "Prove that the state is what the events say."),
     "replay": Entry("Recover", "replay", "Fold a session's events again and compare with what is stored."),
     "import": Entry("Exchange", "import_", "Take in the transcripts of past sessions."),

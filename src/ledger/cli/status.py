@@ -159,6 +159,18 @@ def _conflict_lines(out: Output, told: int, found: Found) -> Iterator[str]:  # n
         yield f"{told} (`ledger conflicts` lists them)"
 
 
+def _switches(found: Found) -> list[dict[str, Any]]:
+    from ledger.storage.switches import switches
+
+    return [one._asdict() | {"words": one.words()} for one in switches(found.ledger.layout)]
+
+
+def _switch_lines(out: Output, told: list[dict[str, Any]], found: Found) -> Iterator[str]:  # noqa: ARG001 - a section's form
+    if told:
+        yield f"{', '.join(one['name'] for one in told)} off"
+        yield from (f"{one['name']}: {one['words']}; `ledger on {one['name']}`" for one in told)
+
+
 # In the order of the page.
 SECTIONS = {
     "health": Section(_health, _health_lines),
@@ -168,4 +180,5 @@ SECTIONS = {
     "spool": Section(_spool, _spool_lines),
     "sync": Section(_sync, _sync_lines),
     "conflicts": Section(_conflicts, _conflict_lines),
+    "switches": Section(_switches, _switch_lines),
 }

@@ -19,6 +19,7 @@ from ledger.storage.journal import Journal
 from ledger.storage.layout import Layout
 from ledger.storage.locks import Lock
 from ledger.storage.program import require_git, run_git
+from ledger.storage.switches import ALL, require_on
 
 PRUNED_AFTER = "2.weeks.ago"
 
@@ -51,8 +52,9 @@ def gc(layout: Layout, *, timeout: float = 0.0, is_full: bool = False) -> list[M
     """Pack both repositories and cut the journals; readers and writers may go on meanwhile.
 
     `is_full` also drops what no ref has reached for two weeks, from packs too. Raises BusyError if
-    another maintenance runs for longer than `timeout` seconds.
+    another maintenance runs for longer than `timeout` seconds, RefusedError where every write is turned off.
     """
+    require_on(layout, ALL)
     with Lock(layout.maintenance_lock).hold(timeout):
         done = [_maintain(git_dir, is_full) for git_dir in layout.repositories]
         cut_journals(layout)

@@ -38,7 +38,8 @@ class Switch(NamedTuple):
 
     def words(self) -> str:
         """Who turned it off, when, and why, in a few words."""
-        who = f" by {self.agent} ({self.session[:8]})" if self.agent else ""
+        who = f" by {self.agent}" if self.agent else ""
+        who += f" ({self.session[:8]})" if self.session else ""
         when = f" at {self.time[:19]}Z" if self.time else ""
         return f"turned off{when}{who}{f': {self.because}' if self.because else ''}"
 
