@@ -190,6 +190,8 @@ def test_an_owner_renews_and_nobody_else_can(ledger: Ledger, clock: Clock) -> No
     clock.advance(500)
     (renewed,) = renew(ledger.place, agent(ledger, "1"))
     assert renewed.ends == ledger.place.now() // 1000 * 1000 + 600_000_000
+    with pytest.raises(RefusedError, match="only its owner renews it"):
+        renew(ledger.place, agent(ledger, "2"), ["src"])
     agent(ledger, "2").write([Draft("lease.renewed", {"lease": mine, "ttl": 9999})])
     assert live_leases(ledger.place)[0].ends == renewed.ends
     assert verify(ledger.place).ok
@@ -565,6 +567,15 @@ def test_a_block_holds_a_lease_and_gives_it_back_whatever_happens(ledger: Ledger
     with pytest.raises(ZeroDivisionError):
         work()
     assert seen == [{"src": True}]
+    assert held(ledger) == {}
+
+
+def test_a_block_keeps_what_was_held_before_it(ledger: Ledger) -> None:
+    session = agent(ledger, "1")
+    with session.lease("src"):
+        with session.lease("src"):
+            pass
+        assert held(ledger) == {"src": True}
     assert held(ledger) == {}
 
 

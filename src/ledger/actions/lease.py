@@ -88,8 +88,8 @@ def renew(
 ) -> list[Standing]:
     """Renew the session's leases of these names or ids, all that have not run out unless some are named.
 
-    With `only_due`, of these the ones of which half of the time is over. Raises NotFoundError for what the session does
-    not hold, HeldError where it ran out and somebody else holds now.
+    With `only_due`, of these the ones of which half of the time is over. Raises NotFoundError for what is not
+    there, RefusedError for what is another's, HeldError where it ran out and somebody else holds now.
     """
     leases = _named(place, session, names) if names else _own_live(place, session)
     if only_due:
@@ -134,12 +134,17 @@ def leased(
     because: str | None = None,
     wait: float = 0,
 ) -> Iterator[Lease]:
-    """Hold a lease for the block, and give it back at the end; work that takes longer calls `renew_if_due`."""
+    """Hold a lease for the block, and give it back at the end; work that takes longer calls `renew_if_due`.
+
+    What the session held before the block in just this way, it keeps after it.
+    """
     lease = acquire(place, session, on, shared=shared, ttl=ttl, because=because, wait=wait).lease
+    is_new = lease.event == lease.id
     try:
         yield lease
     finally:
-        session.write([_releasing(place, session.id, lease)])
+        if is_new:
+            session.write([_releasing(place, session.id, lease)])
 
 
 class _Wish(NamedTuple):
@@ -225,6 +230,11 @@ def _renewing(place: Place, session: Session, lease: Lease, ttl: int | None) -> 
         now, moment = _still(reader, lease), moment_at(place)
         if now is None:
             raise NotFoundError(f"lease {lease.id} is no longer there", hint="acquire it again: ledger lease acquire")
+        if lease.session != session.id:
+            raise RefusedError(
+                f"{', '.join(lease.on)} is leased by {shown(reader, lease.session)}: only its owner renews it",
+                hint="`ledger lease acquire` says when it may be free",
+            )
         live = live_in(reader, moment)
         if now not in live and any(do_exclude(other, now) for other in live):
             raise _held(reader, moment, [other for other in live if do_exclude(other, now)])
