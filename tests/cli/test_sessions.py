@@ -268,6 +268,7 @@ def test_status_answers_programs(ledger: Run) -> None:
         "spool": {"waiting": 0, "rejected": 0},
         "sync": {"breaker": "closed", "last": "2026-11-22T15:13:04.000000Z"},
         "conflicts": 0,
+        "switches": [],
     }
 
 
