@@ -49,3 +49,50 @@ def test_where_lines_of_one_second_meet_children_come_first_all_the_same() -> No
         assert len(found) == len(set(found))
         place = {oid: at for at, oid in enumerate(found)}
         assert all(place[oid] < place[parent] for oid in found for parent in store.commit(oid).parents)
+
+
+def line(store: MemoryStore, base: Oid, name: str, count: int, time: int) -> list[Oid]:
+    """A line of single commits on `base`, a second apart."""
+    found = [base]
+    for n in range(count):
+        found.append(commit(store, f"{name} {n}", found[-1:], time=time + n))
+    return found[1:]
+
+
+def test_a_fork_is_found_at_the_cost_of_what_came_after_it() -> None:
+    store = MemoryStore()
+    main = line(store, commit(store, "root", time=0), "main", 500, 1)
+    theirs = line(store, main[449], "theirs", 3, 460)
+    lookup = Counted(store)
+    assert graph.fork(lookup, main[-1], theirs[-1]) == graph.Fork(main[449], tuple(theirs))
+    assert len(lookup.read) <= 50 + 3 + 2
+
+
+def test_an_old_line_that_ours_merged_is_not_gone_after() -> None:
+    store = MemoryStore()
+    main = line(store, commit(store, "root", time=0), "main", 500, 1)
+    old = line(store, main[2], "old", 2, 10)
+    merge = commit(store, "merge", [main[-1], old[-1]], time=600)
+    theirs = line(store, main[-1], "theirs", 2, 610)
+    lookup = Counted(store)
+    assert graph.fork(lookup, merge, theirs[-1]) == graph.Fork(main[-1], tuple(theirs))
+    assert len(lookup.read) <= 8
+
+
+def test_a_tip_within_the_other_is_told_by_the_fork() -> None:
+    store = MemoryStore()
+    main = line(store, commit(store, "root", time=0), "main", 9, 1)
+    assert graph.fork(store.commit, main[4], main[8]) == graph.Fork(main[4], tuple(main[5:]))
+    assert graph.fork(store.commit, main[8], main[4]) == graph.Fork(main[4], ())
+    assert graph.fork(store.commit, main[8], main[8]) == graph.Fork(main[8], ())
+
+
+def test_lines_that_are_entangled_are_left_to_the_whole_search() -> None:
+    store = MemoryStore()
+    main = line(store, commit(store, "root", time=0), "main", 9, 1)
+    theirs = line(store, main[0], "theirs", 3, 2)
+    both = commit(store, "both", [main[-1], theirs[1]], time=20)
+    assert graph.fork(store.commit, both, theirs[-1]) is None
+    assert graph.fork(store.commit, main[-1], both) is None
+    assert graph.fork(store.commit, main[-1], commit(store, "another root")) is None
+    assert graph.fork(store.commit, main[-1], theirs[-1], at_most=4) is None

@@ -10,6 +10,8 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import takewhile
+from typing import NamedTuple
 
 from ledger.storage.store import Commit, Oid
 
@@ -50,6 +52,65 @@ def merge_bases(lookup: Lookup, a: Oid, b: Oid) -> list[Oid]:
 def is_ancestor(lookup: Lookup, ancestor: Oid, of: Oid) -> bool:
     """Whether `ancestor` can be reached from `of`."""
     return ancestor in _painted(lookup, ancestor, of)
+
+
+class Fork(NamedTuple):
+    """Where a line of single commits left another line, and its commits since then, oldest first."""
+
+    base: Oid
+    theirs: tuple[Oid, ...]
+
+
+def fork(lookup: Lookup, ours: Oid, theirs: Oid, at_most: int | None = None) -> Fork | None:
+    """Where theirs left ours, at the cost of the commits since; None where only a whole search can tell.
+
+    Ours may hold merges, of lines however old, which are not searched: that is what it is for. None where theirs
+    holds a merge, where ours holds a part of it already, or after `at_most` commits. Relies on committer times
+    that never run backwards from parent to child.
+    """
+    base, above, line = _met(lookup, ours, theirs, at_most)
+    if base is None or any(len(lookup(oid).parents) != 1 for oid in line):
+        return None
+    sides = [parent for oid in above for parent in lookup(oid).parents[1:]]
+    if line and sides and _reach_back_to(lookup, sides, line[-1]):
+        return None
+    return Fork(base, tuple(reversed(line)))
+
+
+def _met(lookup: Lookup, ours: Oid, theirs: Oid, at_most: int | None) -> tuple[Oid | None, list[Oid], list[Oid]]:
+    """The first commit that two lines of first parents share, and those above it on either line, newest first."""
+    heads: list[Oid | None] = [ours, theirs]
+    lines: tuple[dict[Oid, None], dict[Oid, None]] = ({}, {})
+    while at_most is None or len(lines[0]) + len(lines[1]) < at_most:
+        side = _later(lookup, heads)
+        oid = heads[side]
+        if oid is None:
+            break
+        if oid in lines[1 - side]:
+            above, line = ([*takewhile(oid.__ne__, found)] for found in lines)
+            return oid, above, line
+        lines[side][oid] = None
+        heads[side] = next(iter(lookup(oid).parents), None)
+    return None, [], []
+
+
+def _later(lookup: Lookup, heads: Sequence[Oid | None]) -> int:
+    ours, theirs = (-1 if oid is None else lookup(oid).committer.time for oid in heads)
+    return 0 if ours >= theirs else 1
+
+
+def _reach_back_to(lookup: Lookup, tips: Iterable[Oid], oid: Oid) -> bool:
+    """Whether a commit is reached, looking at none that is older."""
+    oldest = lookup(oid).committer.time
+    seen, todo = set(tips), list(tips)
+    while todo:
+        commit = lookup(todo.pop())
+        if commit.oid == oid:
+            return True
+        new = set(commit.parents) - seen if commit.committer.time >= oldest else set()
+        seen |= new
+        todo += new
+    return False
 
 
 class _Walk:
