@@ -102,7 +102,7 @@ class Histories:
         both = ours.reach | theirs.reach
         bases = [
             Base(self.commits[number].state, self.events(both & ~self.commits[number].reach))
-            for number in self._bases(ours, theirs)
+            for number in self.bases(ours, theirs)
         ]
         found = merge(
             ours.state,
@@ -251,7 +251,8 @@ class Histories:
     def _among(self, reach: int) -> Iterator[Commit]:
         return (commit for commit in self.commits if reach >> commit.number & 1)
 
-    def _bases(self, ours: Commit, theirs: Commit) -> list[int]:
+    def bases(self, ours: Commit, theirs: Commit) -> list[int]:
+        """The numbers of the merge bases."""
         shared, best = ours.reach & theirs.reach, []
         while shared:
             number = shared.bit_length() - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -12,9 +13,10 @@ from tests.core.strategies import SESSIONS, event_id, events, histories
 
 from ledger.core import canonical, schema
 from ledger.core.event import Event
-from ledger.core.fold import fold
-from ledger.core.merge import Base, Merge, by_unit, fold_unit, merge
-from ledger.core.state import POLICY, State, context_path, key_of
+from ledger.core.events import message_of
+from ledger.core.fold import fold, footprint
+from ledger.core.merge import Base, Merge, by_unit, fold_unit, merge, merge_by_last
+from ledger.core.state import POLICY, State, context_path, key_of, name_of, unit_paths
 
 MANY = settings(max_examples=3 * settings.default.max_examples, suppress_health_check=[HealthCheck.too_slow])
 
@@ -62,6 +64,40 @@ def test_a_merge_gives_the_same_from_either_side(replicas: int, history: list[St
     for one in range(replicas):
         ours, theirs = model.head(one), model.head((one + 1) % replicas)
         assert model.merged(ours, theirs)[0] == model.merged(theirs, ours)[0]
+
+
+@MANY
+@given(st.integers(2, 4), starts, steps)
+def test_what_is_found_without_the_events_of_ours_is_what_the_whole_merge_finds(
+    replicas: int, start: State | None, history: list[Step]
+) -> None:
+    model = Histories(replicas, start)
+    for step in history:
+        model.step(step)
+    for ours, theirs in itertools.permutations([model.head(n) for n in range(replicas)], 2):
+        (base, *others) = model.bases(ours, theirs)
+        if others:
+            continue
+        only_theirs = model.events(theirs.reach & ~ours.reach)
+        found, left = merge_by_last(ours.state, only_theirs, model.commits[base].state)
+        assert {*found.take, *found.refolded, *left} == by_unit(only_theirs).keys()
+        state, whole = taken(ours.state, theirs.state, found), model.merged(ours, theirs)[0]
+        places = tuple(path for unit in left for path in unit_paths(unit))
+        outside = [
+            State(
+                {path: d for path, d in one.documents.items() if not path.startswith(places)}
+                if places
+                else one.documents
+            )
+            for one in (state, whole)
+        ]
+        assert outside[0] == outside[1]
+
+
+@given(histories())
+def test_an_event_says_the_name_of_every_unit_that_it_may_touch(history: list[Event]) -> None:
+    for event in history:
+        assert all(name_of(unit) in message_of(event).decode() for unit in footprint(event))
 
 
 @given(st.integers(2, 3), steps)
@@ -129,6 +165,27 @@ def test_later_writes_on_both_sides_are_folded_on_the_base_without_the_history()
     )
     assert found.refolded == (context_path("k"),)
     assert taken(fold([first, mine]), fold([first, new]), found) == fold([first, mine, new])
+
+
+def test_what_comes_after_all_that_ours_did_needs_no_event_of_ours() -> None:
+    first, mine, new, other = (written(n, key, n) for n, key in enumerate(("k", "k", "k", "other"), 1))
+    base, ours = fold([first]), fold([first, mine])
+    found, left = merge_by_last(ours, [new, other], base)
+    assert (found.take, found.refolded, left) == ((context_path("other"),), (context_path("k"),), ())
+    assert taken(ours, fold([first, new, other]), found) == fold([first, mine, new, other])
+
+
+def test_what_comes_before_something_of_ours_is_left_to_the_whole_merge() -> None:
+    first, new, mine = (written(n, "k", n) for n in range(3))
+    assert merge_by_last(fold([first, mine]), [new], fold([first])) == (Merge(), (context_path("k"),))
+
+
+def test_of_a_session_that_is_not_on_our_roster_nothing_is_taken_unread() -> None:
+    """It may have come and gone there: what left no trace may still have a say."""
+    data = {"agent": "agent", "key": "1"}
+    started = Event(str(event_id(2)), "session.started", 1, str(SESSIONS[0]), "", data)
+    found, left = merge_by_last(State(), [started], State())
+    assert (found, left) == (Merge(), (f"sessions/{SESSIONS[0]}/",))
 
 
 def test_a_write_of_a_clock_that_is_behind_asks_for_the_history() -> None:

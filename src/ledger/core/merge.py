@@ -9,6 +9,9 @@ unit alone. So, unit by unit:
 4. otherwise (clock skew, criss-cross, no entry at the base): fold the unit's whole history.
 
 The result depends on the set of events only, never on who merged first, in which direction or how often.
+
+`merge_by_last` finds most of it without the events of ours: what is greater than the `last` of a unit comes after
+all that ours ever did to it, so the fold goes on from where ours stands.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from typing import NamedTuple
 
 from ledger.core.event import Event
 from ledger.core.fold import FOLD, fold, footprint
-from ledger.core.state import Changes, Reader, State, is_same, last_of, read_unit
+from ledger.core.state import POLICY, Changes, Reader, State, is_same, key_of, last_of, read_unit
 
 Units = dict[str, list[Event]]
 
@@ -65,6 +68,39 @@ def merge(
         changes |= _difference(read_unit(ours, unit), merged)
     take = tuple(sorted(unit for unit in theirs if unit not in mine))
     return Merge(take=take, changes=changes, refolded=tuple(both))
+
+
+def merge_by_last(
+    ours: Reader, only_theirs: Iterable[Event], base: Reader, version: int = FOLD
+) -> tuple[Merge, tuple[str, ...]]:
+    """What of a merge follows from ours as it stands, and the units for which events of ours must be read.
+
+    `base` is the only merge base, and all that theirs has and `base` has not is in `only_theirs`.
+    """
+    take: list[str] = []
+    refolded: list[str] = []
+    left: list[str] = []
+    changes: Changes = {}
+    for unit, events in sorted(by_unit(only_theirs).items()):
+        there = read_unit(ours, unit)
+        if not _is_later(unit, events, there):
+            left.append(unit)
+        elif there == read_unit(base, unit):
+            take.append(unit)
+        else:
+            refolded.append(unit)
+            changes |= _difference(there, fold_unit(unit, events, there, version))
+    return Merge(tuple(take), changes, tuple(refolded)), tuple(left)
+
+
+def _is_later(unit: str, events: Sequence[Event], there: State) -> bool:
+    """Whether the events come after everything that led to the unit as it stands."""
+    last = last_of(there)
+    if last is None:
+        # Each event on a key, or on the policies, leaves an entry or a tombstone. A session that ended, a lease
+        # given back and a task that was named before it was made leave nothing: absence says nothing of them.
+        return not there.documents and (key_of(unit) is not None or unit == POLICY)
+    return all(event.id > last for event in events)
 
 
 def by_unit(events: Iterable[Event]) -> Units:

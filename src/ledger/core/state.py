@@ -151,6 +151,11 @@ def unit_paths(unit: str) -> tuple[str, ...]:
     return (unit,) if key is None else (context_path(key), conflicts_path(key))
 
 
+def name_of(unit: str) -> str:
+    """What every event that may touch a unit says in its text; "" for the ledger's own units, which need no name."""
+    return unit.partition("/")[2].removesuffix(".yaml").removesuffix("/")
+
+
 def read_unit(reader: Reader, unit: str) -> State:
     """The documents of one unit, as a state of their own."""
     if unit.endswith("/"):
