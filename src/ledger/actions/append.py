@@ -12,6 +12,7 @@ from typing import Any
 
 from ledger.actions.join import join
 from ledger.actions.judge import judge, refuse, refuse_values
+from ledger.actions.prepare import Prepared, prepare
 from ledger.actions.tip import Author, Tip, is_private, raw_commit, tip_at
 from ledger.core import fold, schema
 from ledger.core.clock import next_id, refuse_jump, stamp
@@ -27,6 +28,7 @@ from ledger.storage.layout import MAIN, PRIVATE, private_ref, session_ref
 from ledger.storage.locks import Lock
 from ledger.storage.loose import quarantine
 from ledger.storage.place import Place
+from ledger.storage.queue import Queue
 from ledger.storage.refs import left_locks
 from ledger.storage.store import Oid
 from ledger.storage.switches import ALL, SYNC, is_off, require_on
@@ -36,6 +38,7 @@ MAX_ATTEMPTS = 64
 LOCK_SECONDS = 30.0
 LEFT_SECONDS = 0.9  # a writer waits 1 s for a ref's lock before it asks whether a killed one left it
 UNQUEUED_LEFT_SECONDS = 60.0
+PREPARED_AT_MOST = 3
 BULK = 64  # from here on objects are collected and written at once
 
 
@@ -79,10 +82,10 @@ def append_shared(place: Place, author: Author, writers: Sequence[Writer | Draft
     StorageError.
     """
     apart = stays_apart(place, author)
-    with _taking_turns(place, author, shared=not apart):
+    with _taking_turns(place, author, shared=not apart) as prepared:
         # Looked at again: a turn may take long to come, and who turns sync off wants main to stand still at once.
         apart = apart or stays_apart(place, author)
-        return _append(place, author, writers, _own_ref(place, author) if apart else MAIN)
+        return _append(place, author, writers, _own_ref(place, author) if apart else MAIN, prepared=prepared)
 
 
 def append_private(place: Place, author: Author, writers: Sequence[Writer | Draft]) -> Appended:
@@ -99,10 +102,10 @@ def publish(place: Place, author: Author) -> Oid | None:
     if stays_apart(place, author):
         require_on(place.layout, ALL)
         return None
-    with _taking_turns(place, author, shared=True):
+    with _taking_turns(place, author, shared=True) as prepared:
         if stays_apart(place, author) or place.store.ref(session_ref(author.session)) is None:
             return None
-        _append(place, author, (), MAIN)
+        _append(place, author, (), MAIN, prepared=prepared)
         return place.store.ref(MAIN)
 
 
@@ -159,12 +162,14 @@ def seen_at(reader: Reader, session: str, data: dict[str, Any]) -> Prev:
 class _Line:
     """Commits being built on top of a tip; nothing refers to them yet.
 
-    `seen` is the greatest id that a writer may have seen without its being reachable from the tip.
+    `seen` is the greatest id that a writer may have seen without its being reachable from the tip; `joined` what was
+    brought in before anything is appended.
     """
 
     tip: Tip | None
     reader: Reader
     seen: EventId | None = None
+    joined: Oid | None = None
     events: list[Event] = field(default_factory=list)
     commits: list[Oid] = field(default_factory=list)
     raw: list[bytes] = field(default_factory=list)
@@ -177,17 +182,23 @@ class _Line:
 
 
 def _append(
-    place: Place, author: Author, writers: Sequence[Writer | Draft], ref: str, *, founding: bool = False
+    place: Place,
+    author: Author,
+    writers: Sequence[Writer | Draft],
+    ref: str,
+    *,
+    founding: bool = False,
+    prepared: Prepared | None = None,
 ) -> Appended:
     superseded: Oid | None = None
     for attempt in range(MAX_ATTEMPTS):
         head = place.store.ref(ref)
-        line = _build(place, author, writers, ref, head, founding=founding)
+        line = _build(place, author, writers, ref, head, founding=founding, prepared=prepared)
         if line.tip is None or line.tip.oid == head:
             return Appended(retries=attempt)
         _write_ahead(place, author, line, ref, superseded)
         if _moved(place, author, line, ref, head):
-            _settle(place, author, ref, line.tip.oid)
+            _settle(place, author, ref, line)
             return Appended(tuple(line.events), tuple(line.commits), attempt)
         superseded = _own_tip(line)
         time.sleep(random.uniform(0.0005, 0.002 * min(attempt + 1, 25)))  # noqa: S311 - jitter, not a secret
@@ -228,11 +239,18 @@ def _set_left_lock_aside(place: Place, ref: str) -> bool:
 
 
 def _build(
-    place: Place, author: Author, writers: Sequence[Writer | Draft], ref: str, head: Oid | None, *, founding: bool
+    place: Place,
+    author: Author,
+    writers: Sequence[Writer | Draft],
+    ref: str,
+    head: Oid | None,
+    *,
+    founding: bool,
+    prepared: Prepared | None,
 ) -> _Line:
     # Several are collected, so that one that is refused takes those before it with it.
     with place.store.bulk() if len(writers) > 1 else nullcontext():
-        line = _base(place, author, ref, head)
+        line = _base(place, author, ref, head, prepared)
         if not founding:
             _tip_of(line)
         fold.refuse_newer(line.reader)
@@ -261,7 +279,7 @@ def _redacted(place: Place, drafts: Sequence[Draft]) -> list[Draft]:
     return [replace(draft, **one, is_redacted=True) for draft, one in zip(drafts, told, strict=True)]
 
 
-def _base(place: Place, author: Author, ref: str, head: Oid | None) -> _Line:
+def _base(place: Place, author: Author, ref: str, head: Oid | None, prepared: Prepared | None) -> _Line:
     store = place.store
     if head is None and ref != MAIN:
         _require_unknown(place, author, ref)
@@ -271,8 +289,9 @@ def _base(place: Place, author: Author, ref: str, head: Oid | None) -> _Line:
     tip, raw = tip_at(store, head), None
     other = _other(place, author, ref)
     if other is not None:
-        tip, raw = join(place, author, tip, tip_at(store, other))
-    line = _Line(tip, place.reader(tip.tree), _seen_apart(place, ref))
+        known = None if prepared is None else prepared.for_main(store, head, other)
+        tip, raw = join(place, author, tip, tip_at(store, other), known)
+    line = _Line(tip, place.reader(tip.tree), _seen_apart(place, ref), other)
     if raw is not None:
         line.raw.append(raw)
     return line
@@ -377,27 +396,39 @@ def _write_off(place: Place, author: Author, superseded: Oid | None) -> None:
         journal.append(JournalRecord(oid=superseded, raw=b"", refs=(), supersedes=superseded))
 
 
-def _settle(place: Place, author: Author, ref: str, tip: Oid) -> None:
+def _settle(place: Place, author: Author, ref: str, line: _Line) -> None:
     if ref != MAIN:
         return
     # The event is acknowledged by now. A branch that stays is merged again at no cost, and a head that is not
     # remembered leaves the one before it to be compared with: neither may turn the answer into an error.
     with suppress(BusyError, StorageError):
-        own = place.store.ref(session_ref(author.session))
-        if own is not None and place.store.is_ancestor(own, tip):
-            place.store.move_ref(session_ref(author.session), None, own)
+        if line.joined is not None:
+            place.store.move_ref(session_ref(author.session), None, line.joined)
     with suppress(BusyError, StorageError):
         if place.heads is not None:
-            place.heads.remember(ref, tip)
+            place.heads.remember(ref, _tip_of(line).oid)
 
 
 @contextmanager
-def _taking_turns(place: Place, author: Author, *, shared: bool) -> Iterator[None]:
+def _taking_turns(place: Place, author: Author, *, shared: bool) -> Iterator[Prepared | None]:
     require_on(place.layout, ALL)
     with ExitStack() as stack:
         if place.layout is not None:
             stack.enter_context(Lock(place.layout.session_lock(author.session)).hold(LOCK_SECONDS))
-        if shared and place.queue is not None:
-            stack.enter_context(place.queue.hold(LOCK_SECONDS))
+        prepared = _queued(place, author, place.queue, stack) if shared and place.queue is not None else None
         require_on(place.layout, ALL)  # who waited may have been stopped meanwhile
-        yield
+        yield prepared
+
+
+def _queued(place: Place, author: Author, queue: Queue, stack: ExitStack) -> Prepared | None:
+    """Enter the queue; what must be merged is prepared before, so that nobody waits for it."""
+    for _ in range(PREPARED_AT_MOST):
+        prepared = prepare(place.store, author.session)
+        with ExitStack() as turn:
+            turn.enter_context(queue.hold(LOCK_SECONDS))
+            if prepared is None or prepared.for_main(place.store, place.store.ref(MAIN), prepared.theirs):
+                stack.push(turn.pop_all())
+                return prepared
+    # Each time main gained something that has a say in it: then it is merged while the others wait.
+    stack.enter_context(queue.hold(LOCK_SECONDS))
+    return None
