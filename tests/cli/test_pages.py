@@ -107,6 +107,8 @@ ANSWERS = [
     ("task list", ["task", "--json"]),
     ("task show", ["task", "show", "port", "--json"]),
     ("task create, task assign, task start, task complete, task fail", ["task", "start", "port", "--json"]),
+    ("off", ["off", "all", "--json"]),
+    ("on", ["on", "sync", "--json"]),
     ("verify", ["verify", "--json"]),
     ("replay", ["replay", "--json"]),
     ("backup", ["backup", "copy", "--json"]),

@@ -21,13 +21,13 @@ def command(context: typer.Context, name: Name, because: Because = None) -> None
 
     With sync, what sessions kept to themselves meanwhile is brought to main; nothing of it is lost.
     """
-    from ledger.actions.switch import turn_on
+    from ledger.actions.switch import Brought, turn_on
 
     call, layout = Call.of(context), layout_of(context, name)
     because = text_given(because, "reason") if because else None
     done = turn_on(layout, name, lambda: record(call, name, because, on=True))
-    brought = _bring(call) if done.changed and done.unrecorded is None and name in (SYNC, ALL) else None
-    more = {} if brought is None else {"brought": list(brought.sessions), "left": [s for s, _ in brought.left]}
+    brought = _bring(call) if done.recorded is not None and name in (SYNC, ALL) else Brought()
+    more = {"brought": list(brought.sessions), "left": [session for session, _ in brought.left]}
     answer(call, name, done, on=True, more=more)
     call.out.words(f"On: {STOPPED[name]}." if done.changed else "On already.")
     for words in _told(brought):
@@ -41,9 +41,7 @@ def _bring(call: Call) -> Brought:
         return bring_lines(ledger.place)
 
 
-def _told(brought: Brought | None) -> list[str]:
-    if brought is None:
-        return []
+def _told(brought: Brought) -> list[str]:
     lines = [f"Brought to main: the lines of {counted(len(brought.sessions), 'session')}."] if brought.sessions else []
     return lines + [
         f"Not yet brought to main: session {session[:8]}: {error.message}" for session, error in brought.left
