@@ -175,6 +175,8 @@ class Histories:
             ("lease.acquired", {"on": ["src/**"], "mode": "shared", "ttl": 1 + b}),
             ("lease.renewed", {"lease": lease, "ttl": 1 + b}),
             ("lease.released", {"lease": lease}),
+            ("lease.released", {"lease": lease, "because": "gone"}),
+            ("task.assigned", {"task": _of(a, TASKS), "to": str(_of(b, SESSIONS))}),
             ("policy.set", {"pattern": f"{key}/**", "policy": _of(b, BUILT_IN)}),
             ("policy.set", {"pattern": key, "policy": None}),
             ("ledger.created", {"ledger": str(SESSIONS[0]), "format": 1, "fold": 1}),
