@@ -32,6 +32,7 @@ def task_after(place: Place, session: Session, done: Appended, name: str) -> Tas
 
 
 def create_task(
+    place: Place,
     session: Session,
     title: str,
     *,
@@ -48,7 +49,7 @@ def create_task(
         _require_name(name)
     told = {"title": title, "about": about, "role": role, "to": to}
     data = {field: value for field, value in told.items() if value is not None}
-    return session.write([_creating(name, data)])
+    return session.write([_creating(place, name, data)])
 
 
 def assign_task(
@@ -87,9 +88,12 @@ def fail_task(session: Session, name: str, because: str) -> Appended:
     return session.write([_ending(Draft("task.failed", {"task": name, "because": because}))])
 
 
-def _creating(name: str | None, data: dict[str, Any]) -> Writer:
+def _creating(place: Place, name: str | None, data: dict[str, Any]) -> Writer:
+    # A secret in a title is replaced when it is written; spelled as a name, no rule would know it again.
+    wanted = _name_from(place.redactor.value(data["title"])) if name is None else name
+
     def write(reader: Reader) -> Draft:
-        chosen = _free_name(reader, data["title"]) if name is None else name
+        chosen = _free_name(reader, wanted) if name is None else wanted
         known = reader.get(task_path(chosen))
         if known is not None:
             raise RefusedError(
@@ -194,8 +198,7 @@ def _require_name(name: str) -> None:
         )
 
 
-def _free_name(reader: Reader, title: str) -> str:
-    wanted = _name_from(title)
+def _free_name(reader: Reader, wanted: str) -> str:
     names = (wanted if number == 1 else f"{wanted}-{number}" for number in range(1, 1 << 31))
     return next(name for name in names if reader.get(task_path(name)) is None)
 

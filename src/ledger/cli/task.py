@@ -57,6 +57,7 @@ def create(context: typer.Context, words: Words, about: About = None, role: Role
     with call.ledger() as ledger:
         session = call.writer(ledger)
         done = create_task(
+            ledger.place,
             session,
             text_given(title, "title"),
             name=name,
