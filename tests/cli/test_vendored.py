@@ -48,7 +48,7 @@ def words(done: subprocess.CompletedProcess[bytes]) -> tuple[int, str]:
     return done.returncode, done.stderr.decode()
 
 
-def test_a_declared_policy_of_a_package_takes_every_verb_and_is_verified_like_any_other(ledger: Process, acme: str) -> None:
+def test_a_declared_policy_of_a_package_takes_every_verb_and_is_verified(ledger: Process, acme: str) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
         return ledger(*arguments, PYTHONPATH=acme)
 
@@ -153,6 +153,8 @@ def test_a_policy_that_cannot_be_relied_on_is_not_declared(
     assert exit_code == 4
     assert said.startswith(told)
     assert "acme-ledger 1.0" in said.splitlines()[-1]
+    event = json.dumps({"type": "policy.set", "data": {"pattern": "best/*", "policy": "acme.ranked"}})
+    assert words(ledger("record", stdin=event.encode(), PYTHONPATH=site)) == (4, said)
     assert ledger("policy", "list").stdout == b""
 
 

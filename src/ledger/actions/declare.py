@@ -9,7 +9,6 @@ from typing import Any
 from ledger.actions.append import Draft
 from ledger.core.events import TYPES
 from ledger.core.policies import pattern_problems, policy
-from ledger.core.policies.policy import Policy
 from ledger.core.policies.vendored import Vendored
 from ledger.errors import InvalidError, Problem, RefusedError
 
@@ -22,8 +21,7 @@ def declaring_policy(pattern: str, name: str | None) -> Draft:
     One that another package brings is held to the laws first, over the examples that it gives. Raises PolicyError
     where it is not installed, RefusedError with the law and the values where it breaks one.
     """
-    if name is not None:
-        _require_lawful(policy(name))
+    require_lawful(name)
     return Draft("policy.set", {"pattern": pattern, "policy": name})
 
 
@@ -44,7 +42,12 @@ def declaring_type(name: str, rules: Any) -> Draft:
     return Draft("policy.set", {"type": name, "type_schema": rules})
 
 
-def _require_lawful(wanted: Policy) -> None:
+def require_lawful(name: str | None) -> None:
+    """Raise RefusedError for a policy of another package that breaks a law, PolicyError where it is not there.
+
+    Raises InvalidError for what is no policy's name; None, which takes a declaration back, is lawful.
+    """
+    wanted = None if name is None else policy(name)
     if not isinstance(wanted, Vendored):
         return
     from ledger.core.policies import laws

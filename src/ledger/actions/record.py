@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ledger.actions.append import Appended, Draft, mint
+from ledger.actions.declare import require_lawful
 from ledger.actions.judge import judge
 from ledger.actions.read import reader_at
 from ledger.actions.session import Session
@@ -37,6 +38,9 @@ def drafts_of(place: Place, author: Author, given: Sequence[tuple[str, Any]]) ->
     broken = [p for name, document in given for p in _problems(place, author, reader, name, document)]
     if broken:
         raise InvalidError("nothing was recorded:", broken, hint=_hint(given))
+    for _, document in given:
+        if document["type"] == "policy.set":
+            require_lawful(document["data"].get("policy"))
     return [draft_of(document) for _, document in given]
 
 
