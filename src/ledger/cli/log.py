@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +12,7 @@ from ledger.cli import documents
 from ledger.cli.call import Call
 from ledger.cli.lines import SHORT, line_of
 from ledger.cli.words import counted
-from ledger.errors import DamageError, UsageError
+from ledger.errors import DamageError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from ledger.actions.log import Logged
@@ -35,11 +35,16 @@ Mine = Annotated[bool, typer.Option("--mine", help="Only the events of the sessi
 def command(
     context: typer.Context, number: Number = None, at: At = None, types: Type = None, mine: Mine = False
 ) -> None:
-    """List the events, the newest first: those of main, and those that sessions have not brought there yet."""
+    """List the events, the newest first: those of main, and those that sessions have not brought there yet.
+
+    Those of a private session are listed where --session names it.
+    """
+    from ledger.actions.log import list_events
+
     call, foreign = Call.of(context), list[str]()
     with call.ledger() as ledger:
         out = call.out
-        call.reader(ledger)  # a session that is named and not there must not pass for one without events
+        session = _named(call, ledger)
         _require_types(ledger, types or ())
 
         def mark(commit: Commit) -> None:
@@ -47,7 +52,9 @@ def command(
             if call.form == "human":
                 out.lines([f"{out.paint(commit.oid[:SHORT], 'id')}  {out.paint('carries no event', 'removed')}"])
 
-        wanted = islice(_events(call, ledger, mark, at, tuple(types or ()), mine=mine), number)
+        shown = list_events(ledger.place, at, pass_over=mark, session=session)
+        author = (session or call.writer(ledger).id) if mine else None
+        wanted = islice((one for one in shown if _is_wanted(one, author, types or ())), number)
         if call.form == "human":
             now = call.now()
             out.lines(line_of(out, one, now) for one in wanted)
@@ -81,14 +88,23 @@ def _require_types(ledger: Ledger, wanted: Sequence[str]) -> None:
         )
 
 
-def _events(
-    call: Call, ledger: Ledger, mark: Callable[[Commit], None], at: str | None, types: tuple[str, ...], *, mine: bool
-) -> Iterator[Logged]:
-    from ledger.actions.log import list_events
+def _named(call: Call, ledger: Ledger) -> str | None:
+    """The session that is named; one that has ended too, for its events are there still.
 
-    session = call.writer(ledger).id if mine else None
-    for one in list_events(ledger.place, at, pass_over=mark):
-        if session is not None and one.event.session != session:
-            continue
-        if not types or any(one.event.type == t or one.event.type.startswith(f"{t.rstrip('.')}.") for t in types):
-            yield one
+    Raises NotFoundError for one that never was: it must not pass for one without events.
+    """
+    from ledger.actions.roster import find_past
+
+    try:
+        return call.reader(ledger)
+    except NotFoundError:
+        past = find_past(ledger.place, call.named or "")
+        if past is None:
+            raise
+        return past.author.session
+
+
+def _is_wanted(one: Logged, author: str | None, types: Sequence[str]) -> bool:
+    if author is not None and one.event.session != author:
+        return False
+    return not types or any(one.event.type == t or one.event.type.startswith(f"{t.rstrip('.')}.") for t in types)
