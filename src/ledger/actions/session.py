@@ -242,9 +242,9 @@ class Session:
 
         # The end is acknowledged by now: a live file that stays behind is shown to nobody, so it is no error.
         with suppress(BusyError, StorageError):
-            if self._held is not None:
+            if self._held is not None:  # nothing but its own: somebody may begin the session anew at this moment
                 self._held.leave()
-            if self._place.layout is not None:
+            elif self._place.layout is not None:
                 live.leave(self._place.layout, self.id)
         self._held = None
 
