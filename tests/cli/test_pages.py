@@ -92,7 +92,10 @@ ANSWERS = [
     ("show", ["show", "a-write", "--json"]),
     ("diff", ["diff", "a-write", "--json"]),
     ("history", ["history", "a", "--json"]),
-    ("delete, add, remove, incr, note, decide, record, share, resolve, policy set, policy type", ["note", "x", "--json"]),
+    (
+        "delete, add, remove, incr, note, decide, record, share, resolve, policy set, policy type",
+        ["note", "x", "--json"],
+    ),
     ("set", ["set", "a", "x", "--json"]),
     ("rollback", ["rollback", "a-write", "--json"]),
     ("undo", ["undo", "--json"]),
