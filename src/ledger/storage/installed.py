@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, cast
 
 from ledger.core.policies import absent, is_vendored
 from ledger.core.policies.policy import Policy
-from ledger.core.policies.vendored import PARTS, Vendored
 from ledger.errors import PolicyError
 
 if TYPE_CHECKING:
@@ -44,6 +43,9 @@ def _entry_points() -> dict[str, list[EntryPoint]]:
 
 
 def _loaded(name: str, found: EntryPoint) -> Policy:
+    # Imported here: every command knows of this module, and hardly any meets such a policy.
+    from ledger.core.policies.vendored import PARTS, Vendored
+
     hint = f"this is a fault of {_package(found)}, which brings it"
     try:
         policy = found.load()
