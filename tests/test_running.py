@@ -35,7 +35,7 @@ import os, sys, time
 from ledger.api import open_ledger
 with open_ledger(sys.argv[1]) as ledger:
     with ledger.run("agent", "run") as me:
-        me.acquire("src", ttl=2)
+        me.acquire("src")
         print("begun", flush=True)
         {body}
 """
@@ -332,12 +332,12 @@ def test_fifty_sessions_in_a_row_leave_no_thread_and_no_file_open(ledger: Ledger
 
 
 def test_a_lease_is_renewed_for_as_long_as_the_block_takes(ledger: Ledger) -> None:
-    with ledger.run("agent", "run") as me, ledger.run("other", "run") as other, me.lease("src", ttl=1) as lease:
-        time.sleep(2.5)
+    with ledger.run("agent", "run") as me, ledger.run("other", "run") as other, me.lease("src", ttl=2) as lease:
+        time.sleep(4.5)
         with pytest.raises(HeldError):
             other.acquire("src")
         assert [one.lease.id for one in live_leases(ledger.place)] == [lease.id]
-    assert 3 <= types(ledger).count("lease.renewed") <= 6
+    assert 2 <= types(ledger).count("lease.renewed") <= 5
     assert live_leases(ledger.place) == []
 
 
@@ -345,8 +345,8 @@ def test_a_lease_from_before_that_has_run_out_is_not_taken_up_again(ledger: Ledg
     session = ledger.session("agent", "run")
     session.acquire("old", ttl=1)
     time.sleep(1.1)
-    with ledger.run("agent", "run") as me, me.lease("src", ttl=1):
-        time.sleep(1)
+    with ledger.run("agent", "run") as me, me.lease("src"):
+        time.sleep(0.5)
         assert [one.lease.on for one in live_leases(ledger.place)] == [("src",)]
 
 
@@ -463,7 +463,7 @@ import sys, time
 from ledger.api import open_ledger
 with open_ledger(sys.argv[1]) as ledger, ledger.run("agent", "run") as me:
     try:
-        with me.lease("src", ttl=2):
+        with me.lease("src", ttl=4):
             print("begun", flush=True)
             {body}
     except Exception as error:
@@ -527,7 +527,7 @@ import sys, threading, time
 from ledger.api import open_ledger
 ledger = open_ledger(sys.argv[1])
 me = ledger.run("agent", "run").__enter__()
-me.acquire("src", ttl=2)
+me.acquire("src")
 {body}
 print("begun", flush=True)
 """
