@@ -15,7 +15,7 @@ import secrets
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ledger.actions.read import Found, list_conflicts, list_keys, read_key, reader_at
 from ledger.actions.roster import all_sessions, find_session
 from ledger.actions.soundness import mend_entrance, needs_restoring
-from ledger.actions.tip import Author
+from ledger.actions.tip import PERSON, Author
 from ledger.core import fold
 from ledger.core.ids import SessionId
 from ledger.core.policies import find_vendored_with
@@ -41,6 +41,7 @@ from ledger.storage.switches import ALL, require_on
 
 if TYPE_CHECKING:
     from ledger.actions.append import Appended
+    from ledger.actions.log import Logged
     from ledger.actions.restore_journal import Restored
     from ledger.actions.session import Session
     from ledger.core.redaction import Redactor
@@ -48,8 +49,6 @@ if TYPE_CHECKING:
 
 # What only writers need (schemas, policies, redaction) is imported where it is used: without it a reader starts
 # in half the time.
-
-PERSON = "person"
 
 # The core knows nothing of installed packages; it is asked only for policies named `vendor.name`.
 find_vendored_with(find_policy)
@@ -67,10 +66,10 @@ class Sources:
     user: str
     host: str
 
-
-def person_key(user: str, host: str) -> str:
-    """The key of the implicit session of a person."""
-    return f"{user}@{host}"
+    @property
+    def person(self) -> str:
+        """The key of the person's own session."""
+        return f"{self.user}@{self.host}"
 
 
 def system_sources() -> Sources:
@@ -82,8 +81,8 @@ def system_sources() -> Sources:
 class Ledger:
     """One open ledger; use it as a context manager, or call `close`."""
 
-    def __init__(self, place: Place, sources: Sources | None = None, again: Callable[[], Place] | None = None) -> None:
-        self.place, self._user = place, (sources or system_sources()).user
+    def __init__(self, place: Place, again: Callable[[], Place] | None = None) -> None:
+        self.place = place
         self._again = again or (lambda: place)
         self.restored: Restored | None = None
         self.unrestored: LedgerError | None = None
@@ -107,7 +106,10 @@ class Ledger:
         return str(document.get("id", ""))
 
     def get(self, key: str, *, at: str | None = None, session: str | None = None) -> Found:
-        """What stands at `key`, now or at a REV; raises NotFoundError where no value stands."""
+        """What stands at `key`, now or at a REV; now, in the ledger of the user's own where this one has nothing.
+
+        Raises NotFoundError where no value stands.
+        """
         return read_key(self.place, key, at, session)
 
     def keys(self, prefix: str = "", *, at: str | None = None, session: str | None = None) -> Iterator[Found]:
@@ -121,6 +123,24 @@ class Ledger:
     def policy(self) -> dict[str, Any]:
         """What the ledger declares of its keys: `policies`, `schemas` and `types`, each by name or pattern."""
         return reader_at(self.place).get(POLICY) or {}
+
+    def watch(self, *, since: str | None = None, session: str | None = None, own: bool = False) -> Iterator[Logged]:
+        """The events of others as they land, each once: those behind `since`, a REV, or from this call on.
+
+        What `session` wrote is left out, unless `own`; private sessions are told to themselves alone. Raises
+        CannotWatchError where the system gives no word of changes, and UsageError for a ledger in memory.
+        """
+        from ledger.actions.watch import Watched, watch
+
+        return watch(self.place, Watched(since, session, own))
+
+    def awatch(
+        self, *, since: str | None = None, session: str | None = None, own: bool = False
+    ) -> AsyncIterator[Logged]:
+        """The same for asyncio, from the first step on: `async for one in ledger.awatch()`."""
+        from ledger.actions.watch import Watched, awatch
+
+        return awatch(self._again, Watched(since, session, own))
 
     def agents(self) -> dict[str, str]:
         """The agent of every session on the roster, by session id."""
@@ -146,7 +166,7 @@ class Ledger:
 
     def person(self) -> Session:
         """The implicit session of whoever runs this process."""
-        return self.session(PERSON, person_key(self._user, self.place.host))
+        return self.session(PERSON, self.place.person)
 
     def session_named(self, name: str) -> Session:
         """The session on the roster that `name` means: its id, the id's first characters, or the agent's own id.
@@ -211,7 +231,7 @@ def open_ledger(
     config = read_config(layout.config)
     told = sources or system_sources()
     opened = functools.partial(_place, layout, config, durability or config.durability, uses_queue, accepts_clock, told)
-    ledger = Ledger(opened(), told, opened)
+    ledger = Ledger(opened(), opened)
     ledger.restore_if_needed(rewritten)
     return ledger
 
@@ -224,10 +244,23 @@ def create_ledger(
     config = read_config(layout.config)
     told = sources or system_sources()
     opened = functools.partial(_place, layout, config, config.durability, True, accepts_clock, told)
-    ledger = Ledger(opened(), told, opened)
+    ledger = Ledger(opened(), opened)
     ledger.restore_if_needed()
     done = found(ledger, project)
     return ledger, bool(done.events)
+
+
+def user_folder() -> Path:
+    """Where the ledger of the user's own lies, which counts in every project: in the data directory."""
+    import platformdirs  # only who asks for this scope waits for it
+
+    return Path(platformdirs.user_data_dir("context-ledger", appauthor=False)) / "user"
+
+
+def user_ledger(*, sources: Sources | None = None) -> Ledger:
+    """Open the ledger of the user's own; where there is none it is made."""
+    folder = user_folder()
+    return open_ledger(folder, sources=sources) if folder.is_dir() else create_ledger(folder, sources=sources)[0]
 
 
 def found(ledger: Ledger, project: str | None = None) -> Appended:
@@ -250,8 +283,9 @@ def memory_ledger(redactor: Redactor | None = None, sources: Sources | None = No
         now=told.now,
         random62=told.random62,
         find_redactor=(lambda: redactor) if redactor else _usual_redactor,
+        person=f"{told.user}@localhost",
     )
-    ledger = Ledger(place, told)
+    ledger = Ledger(place)
     found(ledger)
     return ledger
 
@@ -269,6 +303,8 @@ def _place(
         random62=sources.random62,
         find_redactor=functools.cache(lambda: _own_redactor(config)) if custom else _usual_redactor,
         host=sources.host,
+        person=sources.person,
+        find_users=functools.partial(_users_place, layout.root, sources),
         layout=layout,
         payloads=PayloadStore(layout.payloads_dir, limit=config.max_attachment, durability=durability),
         heads=Heads(layout.heads),
@@ -276,6 +312,13 @@ def _place(
         queue=Queue(layout.queue_lock) if uses_queue else None,
         accepts_clock=accepts_clock,
     )
+
+
+def _users_place(root: Path, sources: Sources, create: bool) -> Place | None:
+    folder = user_folder()
+    if root.resolve() == folder.resolve() or not (create or folder.is_dir()):
+        return None
+    return user_ledger(sources=sources).place
 
 
 def _usual_redactor() -> Redactor:
@@ -298,4 +341,13 @@ def _user() -> str:
         return f"user-{os.getuid()}"
 
 
-__all__ = ["Ledger", "Session", "Sources", "create_ledger", "memory_ledger", "open_ledger", "system_sources"]
+__all__ = [
+    "Ledger",
+    "Session",
+    "Sources",
+    "create_ledger",
+    "memory_ledger",
+    "open_ledger",
+    "system_sources",
+    "user_ledger",
+]
