@@ -68,35 +68,62 @@ def fork(lookup: Lookup, ours: Oid, theirs: Oid, at_most: int | None = None) -> 
     holds a merge, where ours holds a part of it already, or after `at_most` commits. Relies on committer times
     that never run backwards from parent to child.
     """
-    base, above, line = _met(lookup, ours, theirs, at_most)
-    if base is None or any(len(lookup(oid).parents) != 1 for oid in line):
+    lines = (_FirstParents(lookup, ours), _FirstParents(lookup, theirs))
+    base = _met(lines, at_most)
+    if base is None:
         return None
-    sides = [parent for oid in above for parent in lookup(oid).parents[1:]]
-    if line and sides and _reach_back_to(lookup, sides, line[-1]):
+    above, line = (found.above(base) for found in lines)
+    if any(len(commit.parents) != 1 for commit in line):
         return None
-    return Fork(base, tuple(reversed(line)))
+    sides = [parent for commit in above for parent in commit.parents[1:]]
+    if line and sides and _reach_back_to(lookup, sides, line[-1].oid):
+        return None
+    return Fork(base, tuple(commit.oid for commit in reversed(line)))
 
 
-def _met(lookup: Lookup, ours: Oid, theirs: Oid, at_most: int | None) -> tuple[Oid | None, list[Oid], list[Oid]]:
-    """The first commit that two lines of first parents share, and those above it on either line, newest first."""
-    heads: list[Oid | None] = [ours, theirs]
-    lines: tuple[dict[Oid, None], dict[Oid, None]] = ({}, {})
-    while at_most is None or len(lines[0]) + len(lines[1]) < at_most:
-        side = _later(lookup, heads)
-        oid = heads[side]
-        if oid is None:
-            break
-        if oid in lines[1 - side]:
-            above, line = ([*takewhile(oid.__ne__, found)] for found in lines)
-            return oid, above, line
-        lines[side][oid] = None
-        heads[side] = next(iter(lookup(oid).parents), None)
-    return None, [], []
+class _FirstParents:
+    """A line of first parents, as far as it was followed."""
+
+    def __init__(self, lookup: Lookup, tip: Oid) -> None:
+        self._lookup = lookup
+        self.head: Commit | None = lookup(tip)
+        self.passed: dict[Oid, _Passed] = {}
+
+    @property
+    def moment(self) -> tuple[int, int]:
+        """What the later of two lines has more of; among commits of one second, that which was followed less far."""
+        return (-1 if self.head is None else self.head.committer.time, -len(self.passed))
+
+    def follow(self) -> None:
+        """Go one commit back."""
+        if self.head is not None:
+            self.passed[self.head.oid] = _Passed(self.head.oid, self.head.parents)
+            self.head = self._lookup(self.head.parents[0]) if self.head.parents else None
+
+    def above(self, base: Oid) -> list[_Passed]:
+        """What was passed before `base`, newest first."""
+        return [*takewhile(lambda commit: commit.oid != base, self.passed.values())]
 
 
-def _later(lookup: Lookup, heads: Sequence[Oid | None]) -> int:
-    ours, theirs = (-1 if oid is None else lookup(oid).committer.time for oid in heads)
-    return 0 if ours >= theirs else 1
+class _Passed(NamedTuple):
+    """What is kept of a commit: a hundred thousand of them, messages included, would take 150 MB."""
+
+    oid: Oid
+    parents: tuple[Oid, ...]
+
+
+def _met(lines: tuple[_FirstParents, _FirstParents], at_most: int | None) -> Oid | None:
+    """The newest commit that two lines of first parents share."""
+    one, other = lines
+    while at_most is None or len(one.passed) + len(other.passed) < at_most:
+        if one.moment < other.moment:
+            one, other = other, one
+        if one.head is None:
+            return None
+        if one.head.oid in other.passed:
+            return one.head.oid
+        one.follow()
+    return None
 
 
 def _reach_back_to(lookup: Lookup, tips: Iterable[Oid], oid: Oid) -> bool:
