@@ -77,32 +77,48 @@ def merge_states(
     what `fork` says of the two, if it was asked already.
     Raises RefusedError for histories without a common root, NewerFormatError for a fold not known here.
     """
-    read = read or (lambda tree: TreeReader(store, tree))
-    tree_of = tree_of or (lambda oid: store.commit(oid).tree)
-    mine, new = read(ours.tree), read(theirs.tree)
-    for side in (mine, new):
-        refuse_newer(side)
-    version = max(version_of(mine)[0], version_of(new)[0])
     apart = apart or fork(store.commit, ours.oid, theirs.oid)
     if apart is None:
-        return _merge_whole(store, ours, theirs, mine, version, lambda oid: read(tree_of(oid)))
+        return merge_whole(store, ours, theirs, read, tree_of)
+    sides = _sides(store, ours, theirs, read, tree_of)
     brought = events_of(store.commit(oid) for oid in apart.theirs)
-    base = read(tree_of(apart.base))
-    merged, left = merge_by_last(mine, brought, base, version)
+    base = sides.at(apart.base)
+    merged, left = merge_by_last(sides.ours, brought, base, sides.version)
     if left:
-        rest = _merge_units(store, ours, mine, apart, base, brought, left, version)
+        rest = _merge_units(store, ours, sides, apart, base, brought, left)
         merged = _both(merged, rest, frozenset(left))
     return Merged(merged, len(brought))
 
 
-def _merge_whole(
-    store: EventStore, ours: Tip, theirs: Tip, mine: Reader, version: int, state: Callable[[Oid], Reader]
+class _Sides(NamedTuple):
+    """What is read of two tips: the state of ours, that of an older commit, and the highest version of the fold."""
+
+    ours: Reader
+    at: Read
+    version: int
+
+
+def _sides(store: EventStore, ours: Tip, theirs: Tip, read: Read | None, tree_of: TreeOf | None) -> _Sides:
+    def stored(tree: Oid) -> Reader:
+        return TreeReader(store, tree)
+
+    state = read or stored
+    mine, new = state(ours.tree), state(theirs.tree)
+    for side in (mine, new):
+        refuse_newer(side)
+    version = max(version_of(mine)[0], version_of(new)[0])
+    return _Sides(mine, lambda oid: state(tree_of(oid) if tree_of else store.commit(oid).tree), version)
+
+
+def merge_whole(
+    store: EventStore, ours: Tip, theirs: Tip, read: Read | None = None, tree_of: TreeOf | None = None
 ) -> Merged:
-    """The merge of lines that are entangled: with all events that only one side has, and every merge base."""
+    """The same, of lines however entangled: from all events that only one side has, and every merge base."""
+    sides = _sides(store, ours, theirs, read, tree_of)
     only_ours = events_of(store.walk([ours.oid], [theirs.oid], order="oldest"))
     only_theirs = events_of(store.walk([theirs.oid], [ours.oid], order="oldest"))
     bases = [
-        Base(state(oid), events_of(store.walk([ours.oid, theirs.oid], [oid], order="oldest")))
+        Base(sides.at(oid), events_of(store.walk([ours.oid, theirs.oid], [oid], order="oldest")))
         for oid in store.merge_bases(ours.oid, theirs.oid)
     ]
     if not bases:
@@ -114,19 +130,18 @@ def _merge_whole(
     def history() -> Sequence[Event]:
         return events_of(store.walk([ours.oid, theirs.oid], order="oldest"))
 
-    merged = merge(mine, only_ours, only_theirs, bases, history, epoch_state(store, ours.oid), version)
+    merged = merge(sides.ours, only_ours, only_theirs, bases, history, epoch_state(store, ours.oid), sides.version)
     return Merged(merged, len(only_theirs))
 
 
 def _merge_units(
     store: EventStore,
     ours: Tip,
-    mine: Reader,
+    sides: _Sides,
     apart: Fork,
     base: Reader,
     brought: Sequence[Event],
     units: Sequence[str],
-    version: int,
 ) -> Merge:
     """The merge as far as `units` go, with the events of ours that name one of them."""
     names = [name_of(unit).encode() for unit in units]
@@ -140,7 +155,7 @@ def _merge_units(
 
     only_ours = naming(store.walk([ours.oid], [apart.base], order="oldest"))
     bases = [Base(base, [*only_ours, *brought])]
-    return merge(mine, only_ours, brought, bases, history, epoch_state(store, ours.oid), version)
+    return merge(sides.ours, only_ours, brought, bases, history, epoch_state(store, ours.oid), sides.version)
 
 
 def _both(found: Merge, rest: Merge, units: frozenset[str]) -> Merge:
