@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ledger.actions.find import find_commit, main_tip
@@ -28,17 +28,29 @@ class Found:
 
 
 def read_key(place: Place, key: str, at: str | None = None, session: str | None = None) -> Found:
-    """What stands at `key`: in the session's own context if it has it, else in what is shared.
+    """What stands at `key`: in the session's own context if it has it, else in what is shared, else the user's.
 
+    The user's own ledger is looked at only where the project's has nothing, and not for a REV of the past.
     Raises InvalidError for what is no key, NotFoundError where no value stands (deleted or expired too).
     """
     check_key(key)
+    found = _standing_at(place, key, at, session)
+    users = place.users_own(create=False) if found is None and at is None else None
+    if users is not None:
+        in_users = _standing_at(users, key, None, None)
+        found = None if in_users is None else replace(in_users, scope="user")
+    if found is None:
+        raise NotFoundError(f"no value stands at {key!r}", hint="`ledger keys` lists what there is")
+    return found
+
+
+def _standing_at(place: Place, key: str, at: str | None, session: str | None) -> Found | None:
     for reader, owner in _readers(place, at, session):
         entry = entry_of(reader.get(context_path(key, owner)))
         if entry is not None and not entry.deleted and not is_expired(entry, place.now()):
             losers = (reader.get(conflicts_path(key, owner)) or {}).get("losers", ())
             return Found(key, entry, tuple(losers), "shared" if owner is None else "session")
-    raise NotFoundError(f"no value stands at {key!r}", hint="`ledger keys` lists what there is")
+    return None
 
 
 def list_keys(place: Place, prefix: str = "", at: str | None = None, session: str | None = None) -> Iterator[Found]:

@@ -15,7 +15,7 @@ from ledger.core.entry import Entry, siblings
 from ledger.core.event import Prev
 from ledger.core.leases import DEFAULT_TTL
 from ledger.core.state import Reader, session_path
-from ledger.errors import BusyError, NotFoundError, StorageError
+from ledger.errors import BusyError, NotFoundError, StorageError, UsageError
 from ledger.storage.files import touch
 from ledger.storage.place import Place
 
@@ -133,7 +133,11 @@ class Session:
         return self._append(drafts, shared=False)
 
     def write(self, drafts: Sequence[Draft | Writer], scope: str = "shared", key: str | None = None) -> Appended:
-        """Append events to main, or to the session's own line for what only it sees."""
+        """Append events to main; to the session's own line for what only it sees (`session`); or to the ledger of the
+        user's own (`user`), in the name of the person.
+        """
+        if scope == "user":
+            return self._of_user().write(drafts)
         done = self._append(drafts, shared=scope == "shared")
         if key is not None and scope == "shared" and done.events:
             self._seen.pop(key, None)
@@ -248,9 +252,16 @@ class Session:
                 live.leave(self._place.layout, self.id)
         self._held = None
 
+    def _of_user(self) -> Session:
+        """The person's session in the user's own ledger; agents come and go, and would fill its roster."""
+        place = self._place.users_own(create=True)
+        if place is None:
+            raise UsageError("a ledger in memory has no user scope", hint="`user_ledger()` opens the one on disk")
+        return Session(place, Author.person(place), {"key": place.person})
+
     def _target(self, key: str, policy: str | None, scope: str, ttl: int | None = None) -> writers.Target:
         owner = self.id if scope == "session" else None
-        saw, base = (self._seen.get(key) if owner is None else None) or (None, None)
+        saw, base = (self._seen.get(key) if scope == "shared" else None) or (None, None)
         return writers.Target(key, owner, policy, ttl, saw, sees_tip=saw is None, base=base)
 
 

@@ -7,12 +7,14 @@ from typing import NamedTuple
 from ledger.core.clock import micros
 from ledger.core.event import Event, from_message
 from ledger.core.events import message_of
-from ledger.core.ids import EventId
+from ledger.core.ids import EventId, SessionId
 from ledger.errors import DamageError, LedgerError
 from ledger.storage.codec import encode_commit
 from ledger.storage.layout import private_ref, session_ref
 from ledger.storage.place import Place
 from ledger.storage.store import Commit, EventStore, Oid, Signature
+
+PERSON = "person"
 
 
 class Author(NamedTuple):
@@ -21,6 +23,11 @@ class Author(NamedTuple):
     session: str
     agent: str
     wants_privacy: bool = False
+
+    @classmethod
+    def person(cls, place: Place) -> Author:
+        """The implicit session of whoever runs this process."""
+        return cls(str(SessionId.of(PERSON, place.person)), PERSON)
 
 
 class Tip(NamedTuple):

@@ -17,6 +17,8 @@ JsonValues = Annotated[
     list[str] | None, typer.Option("--json-value", help="A value to add, as JSON; may be repeated.", metavar="JSON")
 ]
 
+HAS_USER_SCOPE = True
+
 
 def command(
     context: typer.Context,

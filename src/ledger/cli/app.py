@@ -53,6 +53,7 @@ COMMANDS = {
     "status": Entry("Sessions", "status", "Say how the ledger is: who works, what waits, what is wrong."),
     "sessions": Entry("Sessions", "sessions", "List the sessions, with what each is doing."),
     "session": Entry("Sessions", "session", "Begin or end a session, or go on with one."),
+    "watch": Entry("Sessions", "watch", "Tell of events as they land, or of what has gone wrong."),
     "conflicts": Entry("Share", "conflicts", "List the keys at which a write was beaten unseen."),
     "resolve": Entry("Share", "resolve", "Settle the conflict at a key."),
     "lease": Entry("Share", "lease", "Claim paths or names for a time, so that nobody else works on them."),
@@ -132,7 +133,8 @@ def load(name: str) -> Any:
     module = importlib.import_module(f"ledger.cli.{entry.module}")
     parts: dict[str, Callable[..., Any]] | None = getattr(module, "PARTS", None)
     if parts is None:
-        return _command(name, module.command, getattr(module, "SETTINGS", {}))
+        more = _parameters(options.scoped) if getattr(module, "HAS_USER_SCOPE", False) else []
+        return _command(name, module.command, getattr(module, "SETTINGS", {}), more)
     group = Subcommands(
         name=name,
         commands={part: _command(part, function, {}) for part, function in parts.items()},
@@ -146,11 +148,11 @@ def load(name: str) -> Any:
     return group
 
 
-def _command(name: str, function: Callable[..., Any], settings: dict[str, Any]) -> Any:
+def _command(name: str, function: Callable[..., Any], settings: dict[str, Any], more: Sequence[Any] = ()) -> Any:
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command(name, context_settings=settings, add_help_option=False)(_quiet_pipe(function))
     command: Any = get_command(app)
-    command.params += _shared()
+    command.params += [*more, *_shared()]
     read_plainly(command.params)
     return command
 
@@ -170,8 +172,12 @@ def _quiet_pipe(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _shared() -> list[Any]:
+    return _parameters(options.shared)
+
+
+def _parameters(function: Callable[..., Any]) -> list[Any]:
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(add_help_option=False)(options.shared)
+    app.command(add_help_option=False)(function)
     return get_command(app).params
 
 

@@ -14,6 +14,7 @@ import typer
 
 from ledger.cli.output import Form, Output
 from ledger.cli.words import counted
+from ledger.errors import UsageError
 
 if TYPE_CHECKING:
     from ledger.actions.session import Session
@@ -57,14 +58,34 @@ class Call:
         """Whether a clock that seems to have jumped is right after all."""
         return self.environment.get("LEDGER_ACCEPT_CLOCK") == "1"
 
-    @contextmanager
-    def ledger(self) -> Iterator[Ledger]:
-        """The ledger that the call is about, open; raises NotALedgerError where there is none."""
-        from ledger.api import open_ledger
+    @property
+    def is_for_user(self) -> bool:
+        """Whether the call is about the ledger of the user's own."""
+        return bool(self.options.get("user"))
 
-        with open_ledger(self.folder, accepts_clock=self.accepts_clock, sources=self.sources) as ledger:
+    @contextmanager
+    def ledger(self, *, only_reads: bool = False) -> Iterator[Ledger]:
+        """The ledger that the call is about, open; raises NotALedgerError where there is none.
+
+        That of the user's own is made for the first write; to who `only_reads` one that is not there is empty.
+        """
+        with self._users_own(only_reads=only_reads) if self.is_for_user else self._open() as ledger:
             self._tell_restored(ledger)
             yield ledger
+
+    def _open(self) -> Ledger:
+        from ledger.api import open_ledger
+
+        return open_ledger(self.folder, accepts_clock=self.accepts_clock, sources=self.sources)
+
+    def _users_own(self, *, only_reads: bool) -> Ledger:
+        from ledger.api import memory_ledger, user_folder, user_ledger
+
+        if self.options.get("ledger"):
+            raise UsageError("--user and --ledger name two ledgers", hint="leave one of them out")
+        if only_reads and not user_folder().is_dir():
+            return memory_ledger(sources=self.sources)
+        return user_ledger(sources=self.sources)
 
     def writer(self, ledger: Ledger) -> Session:
         """The session in whose name the call writes: the one that was named, else the person's own."""
@@ -97,4 +118,6 @@ class Call:
     @property
     def named(self) -> str | None:
         """The session that the call names, by option or environment."""
+        if self.is_for_user:
+            return None  # the person writes, whichever of their agents runs the command
         return self.options.get("session") or self.environment.get("LEDGER_SESSION") or None

@@ -13,6 +13,8 @@ from ledger.cli.write import target_of, write
 
 Because = Annotated[str | None, typer.Option("--because", help="Why.", metavar="TEXT")]
 
+HAS_USER_SCOPE = True
+
 
 def command(
     context: typer.Context, key: Key, because: Because = None, private: Private = False, saw: Saw = None

@@ -15,6 +15,8 @@ SETTINGS = {"ignore_unknown_options": True}
 
 By = Annotated[int, typer.Argument(help="How much; may be negative.", metavar="[BY]")]
 
+HAS_USER_SCOPE = True
+
 
 def command(context: typer.Context, key: Key, by: By = 1, private: Private = False) -> None:
     """Add to a counter.

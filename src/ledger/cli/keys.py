@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 
 Prefix = Annotated[str, typer.Argument(help="Only this key and those below it.", metavar="[PREFIX]")]
 
+HAS_USER_SCOPE = True
+
 
 def command(context: typer.Context, prefix: Prefix = "", at: At = None) -> None:
     """List the keys, with what stands at each."""
     call = Call.of(context)
     if prefix:
         check_key(prefix.rstrip("/"))
-    with call.ledger() as ledger:
+    with call.ledger(only_reads=True) as ledger:
         found = list(ledger.keys(prefix, at=at, session=call.reader(ledger)))
     call.out.answer([documents.entry(one) for one in found], lambda: _table(call.out, found, call.now()))
     if not found:

@@ -77,12 +77,13 @@ def answer(call: Call, name: str, done: Switched, *, on: bool, more: dict[str, A
 
 def _account(call: Call, name: str, because: str) -> Switch:
     """What is known of the switch before anything is recorded."""
-    from ledger.api import PERSON, person_key, system_sources
+    from ledger.actions.tip import PERSON
+    from ledger.api import system_sources
     from ledger.core.clock import stamp
     from ledger.core.ids import SessionId
 
     sources = call.sources or system_sources()
-    session = "" if call.named else str(SessionId.of(PERSON, person_key(sources.user, sources.host)))
+    session = "" if call.named else str(SessionId.of(PERSON, sources.person))
     return Switch(name, stamp(sources.now()), session, call.named or PERSON, because)
 
 

@@ -50,6 +50,20 @@ def _helped(context: typer.Context, value: bool) -> None:
         raise typer.Exit
 
 
+def scoped(
+    user: Annotated[
+        bool,
+        typer.Option(
+            "--user",
+            help="In the ledger of the user's own, which counts in every project.",
+            callback=_taken,
+            expose_value=False,
+        ),
+    ] = False,
+) -> None:
+    """The option of the commands that reach the user's own ledger too; a module that wants it says HAS_USER_SCOPE."""
+
+
 def shared(
     as_json: Annotated[
         bool, typer.Option("--json", help="Answer with one JSON document.", callback=_taken, expose_value=False)

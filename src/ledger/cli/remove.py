@@ -20,6 +20,8 @@ JsonValues = Annotated[
     list[str] | None, typer.Option("--json-value", help="An element, as JSON; may be repeated.", metavar="JSON")
 ]
 
+HAS_USER_SCOPE = True
+
 
 def command(
     context: typer.Context,

@@ -61,7 +61,7 @@ def start(
     The session lives as long as the process that runs the command does, which is this shell; where each command has
     a shell of its own, name one that stays with --pid.
     """
-    from ledger.api import PERSON
+    from ledger.actions.tip import PERSON
 
     call = Call.of(context)
     said = {"role": role, "title": title, "branch": branch, "worktree": worktree}

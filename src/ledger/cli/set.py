@@ -10,7 +10,7 @@ from ledger.cli.call import Call
 from ledger.cli.intake import value_given
 from ledger.cli.options import JsonValue, Key, Policy, Private, Saw, TextFile, ValueFile
 from ledger.cli.words import cut, one_line
-from ledger.cli.write import target_of, told
+from ledger.cli.write import scope_of, target_of, told
 from ledger.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ Value = Annotated[
 Ttl = Annotated[
     int | None, typer.Option(help="Seconds after which readers no longer count it.", min=1, metavar="SECONDS")
 ]
+
+HAS_USER_SCOPE = True
 
 
 def command(
@@ -69,7 +71,7 @@ def command(
     call = Call.of(context)
     with call.ledger() as ledger:
         session = call.writer(ledger)
-        done = session.write([make(ledger, session)], "session" if private else "shared")
+        done = session.write([make(ledger, session)], scope_of(call, private=private))
         standing = _standing(ledger, session, key, done)
         told(call, session.id, done, {"stands": standing is None})
     if standing is not None:

@@ -9,7 +9,7 @@ from ledger.cli import documents
 from ledger.cli.call import Call
 from ledger.cli.errors import once_written
 from ledger.cli.lines import SHORT
-from ledger.errors import InvalidError, Problem
+from ledger.errors import InvalidError, Problem, UsageError
 
 if TYPE_CHECKING:
     from ledger.actions.append import Appended, Draft, Writer
@@ -21,8 +21,15 @@ def write(call: Call, make: Callable[[Session], Draft | Writer], *, private: boo
     """Write one event in the name of the call's session, and say which."""
     with call.ledger() as ledger:
         session = call.writer(ledger)
-        done = session.write([make(session)], "session" if private else "shared")
+        done = session.write([make(session)], scope_of(call, private=private))
         told(call, session.id, done)
+
+
+def scope_of(call: Call, *, private: bool) -> str:
+    """Where a write goes, in the ledger that the call is about; raises UsageError where two are named."""
+    if private and call.is_for_user:
+        raise UsageError("--private and --user name two scopes", hint="leave one of them out")
+    return "session" if private else "shared"
 
 
 def told(call: Call, session: str, done: Appended, more: Mapping[str, Any] | None = None) -> None:

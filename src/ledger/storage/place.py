@@ -23,7 +23,9 @@ class Place:
     """One open ledger.
 
     `now` gives microseconds since 1970 and `random62` fresh random bits: the core takes both as
-    arguments. A ledger in memory has no layout, hence no locks, queue, journal, heads or payloads.
+    arguments; `person` is the key of the session of whoever runs this process. `find_users` opens the
+    ledger of the user's own, and makes it if it is told so. A ledger in memory has no layout, hence no
+    locks, queue, journal, heads or payloads.
     """
 
     store: EventStore
@@ -31,14 +33,23 @@ class Place:
     random62: Callable[[], int]
     find_redactor: Callable[[], Redactor]
     host: str = "localhost"
+    person: str = "user@localhost"
     layout: Layout | None = None
     payloads: PayloadStore | None = None
     heads: Heads | None = None
     durability: str = "full"
     queue: Queue | None = None
     accepts_clock: bool = False
+    find_users: Callable[[bool], Place | None] = lambda _: None
     journals: dict[str, Journal] = field(default_factory=dict)
     _reader: TreeReader | None = None
+    _users: Place | None = None
+
+    def users_own(self, *, create: bool) -> Place | None:
+        """The ledger of this user's own, across projects, opened once; None where there is none, or can be none."""
+        if self._users is None:
+            self._users = self.find_users(create)
+        return self._users
 
     @property
     def redactor(self) -> Redactor:
@@ -72,3 +83,5 @@ class Place:
             journal.close()
         self.journals.clear()
         self.store.close()
+        if self._users is not None:
+            self._users.close()
