@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from ledger.actions.append import Draft, append_private, append_shared, publish
+from ledger.actions.join import merge_states, merge_whole, merged_tree
 from ledger.actions.prepare import AT_MOST, prepare
-from ledger.actions.tip import Author
+from ledger.actions.tip import Author, tip_at
 from ledger.actions.verify import verify
-from ledger.api import Ledger
+from ledger.api import Ledger, memory_ledger
 from ledger.core.ids import SessionId
 from ledger.storage.git import GitStore
+from ledger.storage.graph import fork
 from ledger.storage.layout import MAIN, session_ref
 from ledger.storage.queue import Queue
 from ledger.storage.store import Commit, Oid
@@ -150,6 +154,55 @@ def test_a_sync_of_many_active_sessions_reads_what_came_since_their_last(counted
     last_turn, second_turn = sum(looks[-8:]), sum(looks[8:16])
     assert last_turn <= second_turn * 1.1
     require_law(ledger)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_short_way_gives_the_tree_of_the_whole_merge(seed: int) -> None:
+    """Sessions that come, write, publish, sleep and go, their clocks an hour off."""
+    ledger, chance = memory_ledger(), random.Random(seed)
+    place, now, short = ledger.place, ledger.place.now, 0
+    sessions = [ledger.session("agent", f"{n}") for n in range(4)]
+    for step in range(80):
+        place.now = partial(skewed, now, step * 1_000_000 + chance.randrange(-3600, 3600) * 1_000_000)
+        session = chance.choice(sessions)
+        key = f"k{chance.randrange(4)}"
+        own = [
+            setting(key, step),
+            Draft("context.incremented", {"key": "n", "policy": "counter", "by": 1}),
+            Draft("context.set", {"key": key, "policy": "lww", "value": step, "scope": "session"}),
+            Draft("context.deleted", {"key": key}),
+            Draft("task.started", {"task": "t"}),
+            NOTE,
+        ]
+        writes = [partial(session.record, [chance.choice(own)])] * 6
+        writes += [partial(session.write, [Draft("task.created", {"task": "t", "title": "T"})])]
+        writes += [partial(session.set, key, step), session.publish, partial(session.end, "done")]
+        chance.choice(writes)()
+        for other in sessions:
+            short += require_one_tree(ledger, other.author)
+    assert short > 20
+    require_law(ledger)
+
+
+def skewed(now: Callable[[], int], by: int) -> int:
+    return now() + by
+
+
+def require_one_tree(ledger: Ledger, author: Author) -> bool:
+    """Whether the session's line and main lie apart; if so, both ways must give one tree."""
+    store = ledger.place.store
+    if store.ref(session_ref(author.session)) is None:
+        return False
+    ours, theirs = tip_at(store, main(ledger)), tip_at(store, own(ledger, author))
+    apart = fork(store.commit, ours.oid, theirs.oid)
+    if apart is None or apart.base in (ours.oid, theirs.oid):
+        return False
+    trees = [
+        merged_tree(store, ours.tree, theirs.tree, found.merge)
+        for found in (merge_states(store, ours, theirs, apart=apart), merge_whole(store, ours, theirs))
+    ]
+    assert trees[0] == trees[1]
+    return True
 
 
 # What was prepared, and what main gained meanwhile
