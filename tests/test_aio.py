@@ -80,8 +80,8 @@ def public(kind: type) -> set[str]:
 @pytest.mark.parametrize(
     ("kind", "twin", "not_offered"),
     [
-        # `layout` is for those who look at the files themselves.
-        (Ledger, AsyncLedger, {"layout"}),
+        # `layout` is for those who look at the files themselves; `awatch` is called `watch` here.
+        (Ledger, AsyncLedger, {"layout", "awatch"}),
         (Session, AsyncSession, set[str]()),
         (RunningSession, AsyncRunningSession, set[str]()),
     ],
@@ -262,6 +262,27 @@ def test_a_task_that_waits_for_a_lease_keeps_no_other_from_writing(root: Path, l
             assert (await waiting).holds
 
     asyncio.run(main())
+
+
+def test_what_others_write_is_heard_until_the_watching_task_is_cancelled(root: Path, ledger: Ledger) -> None:
+    heard: list[str] = []
+
+    async def listen(opened: AsyncLedger, since: str) -> None:
+        async for one in opened.watch(since=since):
+            heard.append(one.event.type)  # noqa: PERF401 - it never ends
+
+    async def main() -> None:
+        since = ledger.place.store.ref("refs/heads/main")
+        assert since is not None
+        async with aopen_ledger(root) as opened:
+            listening = asyncio.create_task(listen(opened, since))
+            await opened.session("agent", "run").set("a", 1)
+            ledger.session("other", "run").note("from elsewhere")
+            await until(lambda: len(heard) == 4 or listening.done())
+            await cancel(listening)
+
+    asyncio.run(main())
+    assert heard == ["session.started", "context.set", "session.started", "note.added"]
 
 
 # Cancellation

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from ledger.actions.append import Appended
     from ledger.actions.lease import Standing
+    from ledger.actions.log import Logged
     from ledger.actions.restore_journal import Restored
     from ledger.actions.tip import Author
     from ledger.core.leases import Lease
@@ -173,6 +174,15 @@ class AsyncLedger:
     policy = _of_ledger(Ledger.policy)
     agents = _of_ledger(Ledger.agents)
     restore_if_needed = _of_ledger(Ledger.restore_if_needed)
+
+    def watch(
+        self, *, since: str | None = None, session: str | None = None, own: bool = False
+    ) -> AsyncIterator[Logged]:
+        """The events of others as they land, from the first step on: `async for one in ledger.watch()`.
+
+        As `Ledger.watch`; it reads in a thread of its own, which ends with the loop that is left.
+        """
+        return self._open().awatch(since=since, session=session, own=own)
 
     @property
     def id(self) -> str:
