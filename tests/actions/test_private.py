@@ -17,6 +17,7 @@ from ledger.actions.restore_journal import restore_journal
 from ledger.actions.roster import all_sessions, find_past, find_session
 from ledger.actions.session import Session
 from ledger.actions.tip import own_tip
+from ledger.actions.undo import plan_undo, undo_drafts
 from ledger.actions.verify import verify
 from ledger.api import Ledger, open_ledger
 from ledger.errors import NotFoundError, RefusedError
@@ -161,3 +162,12 @@ def test_what_stands_on_lost_ground_comes_back_in_private(root: Path) -> None:
         assert ledger.place.store.ref(session_ref(me.id)) is None
         told = [one.event.data.get("text") for one in list_events(ledger.place, session=me.id)]
         assert {"first", "second"} <= set(told)
+
+
+def test_a_private_session_can_undo(ledger: Ledger) -> None:
+    me = secret(ledger)
+    me.set("k", 1)
+    me.set("k", 2)
+    ledger.session("agent", "other").set("x", 1)
+    me.write(list(undo_drafts(plan_undo(ledger.place, me.author))))
+    assert value(ledger, "k", me) == 1

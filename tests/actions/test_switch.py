@@ -12,8 +12,10 @@ from ledger.actions.append import Appended, publish
 from ledger.actions.find import main_tip
 from ledger.actions.log import list_events
 from ledger.actions.read import read_key
+from ledger.actions.rollback import plan_rollback
 from ledger.actions.session import Session
 from ledger.actions.switch import Recorded, Switched, bring_lines, switch_draft, turn_off, turn_on
+from ledger.actions.undo import plan_undo, undo_drafts
 from ledger.actions.verify import verify
 from ledger.api import Ledger, open_ledger
 from ledger.errors import BusyError, LedgerError, NotFoundError, RefusedError, StorageError
@@ -251,3 +253,25 @@ def test_where_not_even_the_file_can_be_made_that_is_said(disk_ledger: Ledger, m
     monkeypatch.setattr(switches, "turn_off", refuse)
     with pytest.raises(LedgerError, match="read-only"):
         off(disk_ledger, "all")
+
+
+# What else knows of lines that stay apart
+
+
+def test_undo_takes_back_what_the_session_wrote_last_on_its_own_line(disk_ledger: Ledger) -> None:
+    one = disk_ledger.session("agent", "1")
+    one.set("k", 1)
+    off(disk_ledger, "sync")
+    one.set("k", 2)
+    planned = plan_undo(disk_ledger.place, one.author)
+    assert planned.target.event.data["value"] == 2
+    one.write(list(undo_drafts(planned)))
+    assert value(disk_ledger, "k", one) == 1
+
+
+def test_rollback_waits_for_sync(disk_ledger: Ledger) -> None:
+    one = disk_ledger.session("agent", "1")
+    one.set("k", 1)
+    off(disk_ledger, "sync")
+    with pytest.raises(RefusedError, match="sharing between sessions"):
+        plan_rollback(disk_ledger.place, "main")

@@ -118,7 +118,9 @@ def test_log_streams_the_envelopes_to_programs(ledger: Run) -> None:
 def test_what_a_session_has_not_brought_to_main_is_in_the_log(ledger: Run) -> None:
     ledger("set", "mine", "x", "--private")
     assert "context.set mine: x" in ledger("log").out
-    assert ledger("get", "mine").code == 1
+    ledger("session", "start", "--agent", "codex", "--key", "run")
+    assert ledger("get", "mine", "--session", "run").code == 1
+    assert ledger("get", "mine").out == "x\n"
     assert ledger("get", "mine", "--session", "ann@desk").out == "x\n"
     assert "mine (yours)" in ledger("keys", "--session", SESSION[:6]).out
 

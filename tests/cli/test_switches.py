@@ -257,3 +257,10 @@ def test_no_secret_reaches_the_switch_or_its_event(ledger: Run) -> None:
     ledger("off", "sync", "--because", f"leaked {key}")
     assert key not in Path(".ledger/off/sync").read_text()
     assert key not in ledger("log", "--jsonl").out
+
+
+def test_who_names_no_session_sees_what_they_wrote_while_sync_is_off(ledger: Run) -> None:
+    ledger("off", "sync")
+    ledger("set", "k", "1")
+    assert ledger("get", "k").out == "1\n"
+    assert json.loads(ledger("keys", "--json").out)[0]["key"] == "k"

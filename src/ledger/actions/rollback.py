@@ -16,6 +16,7 @@ from ledger.core.policies.policy import text_of
 from ledger.core.state import Reader, context_path, key_of
 from ledger.errors import NotFoundError
 from ledger.storage.place import Place
+from ledger.storage.switches import SYNC, require_on
 from ledger.storage.tree import TreeReader
 
 # One event carries them all, unless they are too many or too large for one: then several, written together.
@@ -42,8 +43,9 @@ def plan_rollback(place: Place, rev: str, keys: Sequence[str] = ()) -> list[Rest
     """What a rollback would do, sorted by key: the shared keys (all, or those named) that differ from REV.
 
     REV is taken on main's own line, see `find_on_main`. Raises NotFoundError for a named key that never had a value
-    now or then, RefusedError for a REV that main does not hold yet.
+    now or then, RefusedError for a REV that main does not hold yet, and while sync is off: main stands still then.
     """
+    require_on(place.layout, SYNC)
     then = TreeReader(place.store, place.store.commit(find_on_main(place, rev)).tree)
     now = reader_at(place)
     wanted = [check_key(key) for key in keys] or sorted({*_keys(now), *_keys(then)})

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ledger.actions.append import Draft
-from ledger.actions.find import main_tip
+from ledger.actions.append import Draft, stays_apart
+from ledger.actions.find import main_tip, walk
 from ledger.actions.inverse import Inverse, Written, inverse_of
-from ledger.actions.log import Logged, list_events
-from ledger.actions.read import reader_at
+from ledger.actions.log import Logged
 from ledger.actions.rollback import Restored, batches, standing
-from ledger.actions.tip import Author, event_of
+from ledger.actions.tip import Author, event_of, own_tip
 from ledger.core.entry import Entry, siblings
 from ledger.core.event import Event, Prev
 from ledger.core.fold import footprint
@@ -20,6 +19,7 @@ from ledger.core.policies.policy import Op
 from ledger.core.state import Reader, State, conflicts_path, context_path, key_of
 from ledger.errors import NotFoundError
 from ledger.storage.place import Place
+from ledger.storage.store import Oid
 from ledger.storage.tree import TreeReader
 
 _UNDOES = "undo:"
@@ -48,10 +48,11 @@ def plan_undo(place: Place, author: Author) -> Undo:
 
     Raises NotFoundError where there is none.
     """
-    target = _newest(place, author)
-    before, after, now = _states(place, target)
+    tip = _tip(place, author)
+    target = _newest(place, author, tip)
+    before, after, now = _states(place, target, tip)
     keys, moment = list(_keys_of(target.event)), place.now()
-    others = _others(place, target)
+    others = _others(place, target, tip)
     restored = [Restored(key, standing(now, key, moment), standing(before, key, moment)) for key in keys]
     inverse = _inverse(target.event, restored[0], standing(after, keys[0], moment), others)
     return Undo(
@@ -87,9 +88,16 @@ def _draft(planned: Undo, type_: str, data: dict[str, Any], keys: Sequence[str],
     return Draft(type_, data, origin={"source": "call", "ref": f"{_UNDOES}{ref}"}, prev=prev, sees_tip=False)
 
 
-def _newest(place: Place, author: Author) -> Logged:
+def _tip(place: Place, author: Author) -> Oid:
+    """The end of the line to which the session's shared writes go: main, unless they stay apart."""
+    own = own_tip(place.store, author.session) if stays_apart(place, author) else None
+    return own or main_tip(place)
+
+
+def _newest(place: Place, author: Author, tip: Oid) -> Logged:
     undone: set[str] = set()
-    for logged in list_events(place, "main"):
+    for commit in walk(place, [tip]):
+        logged = Logged(event_of(commit), commit)
         if logged.event.session != author.session:
             continue
         taken_back = _undone_by(logged.event)
@@ -100,16 +108,16 @@ def _newest(place: Place, author: Author) -> Logged:
     raise NotFoundError("this session has no change of context to take back", hint="`ledger log` shows who did what")
 
 
-def _states(place: Place, logged: Logged) -> tuple[Reader, Reader, Reader]:
+def _states(place: Place, logged: Logged, tip: Oid) -> tuple[Reader, Reader, Reader]:
     store, parents = place.store, logged.commit.parents
     before = TreeReader(store, store.commit(parents[0]).tree) if parents else State()
-    return before, TreeReader(store, logged.commit.tree), reader_at(place)
+    return before, TreeReader(store, logged.commit.tree), TreeReader(store, store.commit(tip).tree)
 
 
-def _others(place: Place, target: Logged) -> dict[str, list[Event]]:
+def _others(place: Place, target: Logged, tip: Oid) -> dict[str, list[Event]]:
     """Others' writes that the target does not stand on, by key, the newest first: later ones and concurrent ones."""
     found: dict[str, list[Event]] = {}
-    for commit in place.store.walk([main_tip(place)], [target.commit.oid], order="newest"):
+    for commit in place.store.walk([tip], [target.commit.oid], order="newest"):
         event = event_of(commit)
         if event.session != target.event.session:
             for key in _keys_of(event):

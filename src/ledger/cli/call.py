@@ -92,12 +92,13 @@ class Call:
         named = self.named
         return ledger.person() if named is None else ledger.session_named(named)
 
-    def reader(self, ledger: Ledger) -> str | None:
-        """The id of the session whose own context the call sees beside what is shared; None if none was named."""
+    def reader(self, ledger: Ledger) -> str:
+        """The id of the session whose own context the call sees beside what is shared: the one that would write."""
         from ledger.actions.roster import find_session
+        from ledger.actions.tip import Author
 
         named = self.named
-        return None if named is None else find_session(ledger.place, named).session
+        return (Author.person(ledger.place) if named is None else find_session(ledger.place, named)).session
 
     def now(self) -> int:
         """The time, in microseconds since 1970."""

@@ -53,7 +53,7 @@ def command(
                 out.lines([f"{out.paint(commit.oid[:SHORT], 'id')}  {out.paint('carries no event', 'removed')}"])
 
         shown = list_events(ledger.place, at, pass_over=mark, session=session)
-        author = (session or call.writer(ledger).id) if mine else None
+        author = session if mine else None
         wanted = islice((one for one in shown if _is_wanted(one, author, types or ())), number)
         if call.form == "human":
             now = call.now()
@@ -88,8 +88,8 @@ def _require_types(ledger: Ledger, wanted: Sequence[str]) -> None:
         )
 
 
-def _named(call: Call, ledger: Ledger) -> str | None:
-    """The session that is named; one that has ended too, for its events are there still.
+def _named(call: Call, ledger: Ledger) -> str:
+    """The session that is named, else the person's; one that has ended too, for its events are there still.
 
     Raises NotFoundError for one that never was: it must not pass for one without events.
     """
