@@ -1,95 +1,103 @@
-"""A team against one: four scripted sessions with time to think do the tasks that one does alone.
+"""Four sessions share the tasks of one: how many tasks are done in an hour, and what they wait for on the way.
 
-A task is taken, its part of the tree leased, thought about, recorded and completed. There are three parts, so the
-four get in each other's way and can do three times as much at best; what they wait for leases, and for the writers'
-queue, is told beside the tasks an hour. That every task was done once, by one session, is checked.
+Each is a process that takes the next open task, leases the part of the code that it is about, thinks, shares what
+it found, and completes it. The tasks are about fewer parts than there are sessions times two, so that leases meet.
+The thinking is the same for one and for four: what four lose against four times one is the waiting for one another.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import random
-import statistics
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
 import _measure
-from _sample import AGENT
+from _sample import AGENT, Words
 
+from ledger.actions.append import Draft
+from ledger.actions.session import Session
 from ledger.actions.task import complete_task, create_task, start_task
 from ledger.actions.todo import list_tasks, open_tasks
+from ledger.actions.verify import verify
 from ledger.api import Ledger, create_ledger, open_ledger
 from ledger.errors import RefusedError
 
 TEAMS = (1, 4)
-TASKS = _measure.scaled(24)
-PARTS = 3
-STEPS = 4  # of a task, with an event each
-THINK = (0.05, 0.15)  # seconds before each step, from so many to so many
+TASKS = _measure.scaled(40)
+PARTS = 6
+THINKING = 0.25  # seconds a task, in the mean
+OWN = 6  # events that stay with the session, in each task
+FINDINGS = 2  # values that it shares, in each task
 
 
-class Day(NamedTuple):
-    """What one session did: its tasks, and the seconds that it thought, waited for leases, and took to write."""
+class Told(NamedTuple):
+    """What one session did: tasks done, seconds waited for leases and for single writes, and starts lost to others."""
 
-    tasks: int
-    thought: float
-    leased: list[float]
-    wrote: list[float]
+    done: int
+    leases: float
+    writes: list[float]
+    refused: int
+
+
+class Worker:
+    """One session at work."""
+
+    def __init__(self, ledger: Ledger, number: int) -> None:
+        self._ledger, self._chance, self._words = ledger, random.Random(number), Words(number)
+        self._me: Session = ledger.session(AGENT, f"worker {number}")
+        self._me.start()
+        self._writes: list[float] = []
+        self._leases = 0.0
+        self._done = self._refused = 0
+
+    def work(self) -> Told:
+        """Do tasks until none is left."""
+        while open_ := [task for task in open_tasks(self._ledger.place) if task.status == "open"]:
+            try:
+                start_task(self._ledger.place, self._me, open_[0].name)
+            except RefusedError:  # another one was faster
+                self._refused += 1
+                continue
+            self._do(open_[0].name, open_[0].about or "src")
+        self._me.end()
+        return Told(self._done, self._leases, self._writes, self._refused)
+
+    def _do(self, name: str, about: str) -> None:
+        start = time.monotonic()
+        self._me.acquire(about, ttl=60, wait=60)
+        self._leases += time.monotonic() - start
+        for _ in range(OWN):
+            time.sleep(self._chance.uniform(0.5, 1.5) * THINKING / OWN)
+            self._me.record([Draft("tool.completed", {"call": self._words.token("c"), "tool": "Read"})])
+        for number in range(FINDINGS):
+            text = self._words.text(120)
+            self._writes.append(_measure.seconds(lambda: self._me.set(f"{about}/finding-{number}", text)))  # noqa: B023 - called at once
+        complete_task(self._me, name, "done")
+        self._me.release(about)
+        self._done += 1
 
 
 def worker(folder: str, number: int, pipe: Connection) -> None:
-    """Do tasks as long as there are any."""
-    chance = random.Random(number)
+    """Wait for the word to begin, then work."""
     with open_ledger(folder) as ledger:
-        session = ledger.session(AGENT, f"worker-{number}")
-        session.start()
+        hand = Worker(ledger, number)
         pipe.send(None)
         pipe.recv()
-        day = Day(0, 0.0, [], [])
-        while (name := _taken(ledger, f"worker-{number}", day)) is not None:
-            part = f"src/part-{int(name.rpartition('-')[2]) % PARTS}"
-            start = time.monotonic()
-            with session.lease(part, wait=60):
-                day.leased.append(time.monotonic() - start)
-                for step in range(STEPS):
-                    think = chance.uniform(*THINK)
-                    time.sleep(think)
-                    day = day._replace(thought=day.thought + think)
-                    _timed(day, lambda step=step: session.set(f"progress/{name}", f"step {step}"))
-                _timed(day, lambda: complete_task(session, name, "done"))
-            day = day._replace(tasks=day.tasks + 1)
-        session.end()
-        pipe.send(day)
+        pipe.send(hand.work())
 
 
-def _taken(ledger: Ledger, key: str, day: Day) -> str | None:
-    session = ledger.session(AGENT, key)
-    while free := [task.name for task in open_tasks(ledger.place) if task.status == "open"]:
-        start = time.monotonic()
-        try:
-            start_task(ledger.place, session, free[0])
-        except RefusedError:  # another one was faster
-            continue
-        day.wrote.append(time.monotonic() - start)
-        return free[0]
-    return None
-
-
-def _timed(day: Day, work: _measure.Work) -> None:
-    day.wrote.append(_measure.seconds(work))
-
-
-def team(folder: Path, count: int) -> tuple[float, list[Day]]:
-    """Seconds from the first task to the last, and what each session did."""
-    with create_ledger(folder)[0] as ledger:
-        boss = ledger.session(AGENT, "boss")
+def team(folder: Path, size: int) -> tuple[float, list[Told]]:
+    """The seconds that a team of this size takes for all tasks, and what each tells."""
+    create_ledger(folder)[0].close()
+    with open_ledger(folder) as ledger:
         for number in range(TASKS):
-            create_task(boss, f"Write part {number}", name=f"task-{number}")
-    context = multiprocessing.get_context("spawn")
-    pipes = []
-    for number in range(count):
+            person = ledger.person()
+            create_task(ledger.place, person, f"Task {number}", name=f"t{number}", about=f"src/part-{number % PARTS}")
+    context, pipes = multiprocessing.get_context("spawn"), []
+    for number in range(size):
         ours, theirs = context.Pipe()
         context.Process(target=worker, args=(str(folder), number, theirs), daemon=True).start()
         pipes.append(ours)
@@ -98,45 +106,40 @@ def team(folder: Path, count: int) -> tuple[float, list[Day]]:
     start = time.monotonic()
     for pipe in pipes:
         pipe.send(None)
-    days = [pipe.recv() for pipe in pipes]
+    told: list[Told] = [pipe.recv() for pipe in pipes]
     took = time.monotonic() - start
+    require_done(folder, told)
+    return took, told
+
+
+def require_done(folder: Path, told: list[Told]) -> None:
+    """Every task was done once, and the ledger keeps the law."""
     with open_ledger(folder) as ledger:
-        done = [task for task in list_tasks(ledger.place) if task.status == "completed"]
-    assert len(done) == TASKS == sum(day.tasks for day in days)
-    return took, days
+        finished = [task for task in list_tasks(ledger.place) if task.status == "completed"]
+        if len(finished) != TASKS or sum(one.done for one in told) != TASKS or not verify(ledger.place).ok:
+            raise AssertionError("a task was lost, or done twice, or the law is broken")
 
 
 def main() -> None:
     _measure.machine()
-    hours: dict[int, list[float]] = {count: [] for count in TEAMS}
-    rows = []
-    for turn in range(_measure.ROUNDS):
-        for count in TEAMS:
-            with _measure.folder() as folder:
-                took, days = team(folder / f"{turn}-{count}", count)
-            hours[count].append(TASKS / took * 3600)
-            if turn == _measure.ROUNDS - 1:
-                rows += _told(count, took, days)
-    for count, found in hours.items():
-        rows.append((f"{count} sessions: tasks an hour", f"{statistics.median(found):,.0f}"))
-    gain = statistics.median(many / one for one, many in zip(hours[TEAMS[0]], hours[TEAMS[-1]], strict=True))
-    rows.append(("the team against one", f"{gain:.2f}x"))
-    _measure.facts(f"{TASKS} tasks of {STEPS} steps, {THINK[0]:g} to {THINK[1]:g} s of thought before each", rows)
+    for on, place in _measure.disks():
+        rows, alone = [], 0.0
+        for size in TEAMS:
+            with _measure.folder(place) as folder:
+                took, told = team(folder / "ledger", size)
+            alone = alone or took
+            rows.append((f"{size} at work", _words(took, alone, told)))
+        _measure.facts(f"{TASKS} tasks about {PARTS} parts, {THINKING} s of thinking each ({on})", rows)
 
 
-def _told(count: int, took: float, days: list[Day]) -> list[tuple[str, str]]:
-    wrote = sorted(seconds for day in days for seconds in day.wrote)
-    leased = [seconds for day in days for seconds in day.leased]
-    share = 1 / (took * count)
-    p50, p99 = statistics.median(wrote), wrote[round((len(wrote) - 1) * 0.99)]
-    return [
-        (f"{count} sessions: thinking", f"{sum(day.thought for day in days) * share:.0%} of their time"),
-        (f"{count} sessions: getting leases", f"{sum(leased) * share:.0%}, the longest {max(leased):.2f} s"),
-        (
-            f"{count} sessions: writing, the queue included",
-            f"{sum(wrote) * share:.1%}, p50 {p50 * 1e3:.1f} ms, p99 {p99 * 1e3:.1f} ms",
-        ),
-    ]
+def _words(took: float, alone: float, told: list[Told]) -> str:
+    writes = sorted(seconds for one in told for seconds in one.writes)
+    leases, refused = sum(one.leases for one in told), sum(one.refused for one in told)
+    return (
+        f"{TASKS / took * 3600:,.0f} tasks an hour, {alone / took:.2f}x of one; of {took * len(told):.1f} s in all "
+        f"{leases / took / len(told):.0%} waiting for leases; {refused} starts lost to another; a shared write "
+        f"p50 {writes[len(writes) // 2] * 1e3:.1f}, max {writes[-1] * 1e3:.1f} ms"
+    )
 
 
 if __name__ == "__main__":
