@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 import sys
@@ -17,6 +18,12 @@ EXAMPLES = re.findall(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", PAGE.rea
 
 def test_the_page_has_examples() -> None:
     assert len(EXAMPLES) >= 6
+
+
+@pytest.mark.parametrize("name", ["aio", "api", "errors", "running", "testing"])
+def test_a_module_of_the_library_has_what_it_says_it_has(name: str) -> None:
+    module = importlib.import_module(f"ledger.{name}")
+    assert [one for one in getattr(module, "__all__", ()) if not hasattr(module, one)] == []
 
 
 @pytest.mark.parametrize(("source", "printed"), EXAMPLES, ids=[str(number) for number in range(len(EXAMPLES))])

@@ -319,6 +319,7 @@ def test_fifty_sessions_in_a_row_leave_no_thread_and_no_file_open(ledger: Ledger
         with suppress(ValueError), ledger.run("agent", "run") as me:
             with me.lease("src"):
                 me.increment("hits")
+            me.increment("hits", scope="user")
             raise ValueError
 
     once()

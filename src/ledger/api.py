@@ -343,7 +343,6 @@ def _user() -> str:
 
 __all__ = [
     "Ledger",
-    "Session",
     "Sources",
     "create_ledger",
     "memory_ledger",
