@@ -508,6 +508,29 @@ def test_a_second_session_of_the_key_in_one_process_is_refused_too(ledger: Ledge
     assert types(ledger) == ["session.started", "context.set", "session.ended"]
 
 
+def test_of_threads_that_begin_one_session_at_once_one_gets_it(root: Path) -> None:
+    start, over = threading.Barrier(4), threading.Barrier(4)
+    won: list[bool] = []
+
+    def begin() -> None:
+        with open_ledger(root) as ledger:
+            start.wait(20)
+            try:
+                with ledger.run("agent", "run"):
+                    won.append(True)
+                    over.wait(20)
+            except BusyError:
+                won.append(False)
+                over.wait(20)
+
+    threads = [threading.Thread(target=begin) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(won) == [False, False, False, True]
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
