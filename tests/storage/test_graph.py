@@ -96,3 +96,19 @@ def test_lines_that_are_entangled_are_left_to_the_whole_search() -> None:
     assert graph.fork(store.commit, main[-1], both) is None
     assert graph.fork(store.commit, main[-1], commit(store, "another root")) is None
     assert graph.fork(store.commit, main[-1], theirs[-1], at_most=4) is None
+
+
+def test_an_old_line_that_was_merged_is_not_searched_for_the_bases_of_new_ones() -> None:
+    store = MemoryStore()
+    main = line(store, commit(store, "root", time=0), "main", 500, 1)
+    old = line(store, main[2], "old", 2, 10)
+    merge = commit(store, "merge", [main[-1], old[-1]], time=600)
+    theirs = line(store, main[-1], "theirs", 2, 610)
+    for one, other in ((merge, theirs[-1]), (theirs[-1], merge)):
+        lookup = Counted(store)
+        assert graph.merge_bases(lookup, one, other) == [main[-1]]
+        assert not graph.is_ancestor(lookup, one, other)
+        assert graph.is_ancestor(lookup, main[-1], other)
+        assert len(lookup.read) <= 12
+    assert graph.is_ancestor(store.commit, old[0], merge)
+    assert not graph.is_ancestor(store.commit, old[0], theirs[-1])

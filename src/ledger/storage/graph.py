@@ -43,6 +43,9 @@ def parents_first(
 
 def merge_bases(lookup: Lookup, a: Oid, b: Oid) -> list[Oid]:
     """The best common ancestors, sorted."""
+    apart = fork(lookup, a, b) or fork(lookup, b, a)
+    if apart is not None:
+        return [apart.base]
     common = _painted(lookup, a, b)
     if len(common) == 1:
         return common
@@ -51,7 +54,12 @@ def merge_bases(lookup: Lookup, a: Oid, b: Oid) -> list[Oid]:
 
 def is_ancestor(lookup: Lookup, ancestor: Oid, of: Oid) -> bool:
     """Whether `ancestor` can be reached from `of`."""
-    return ancestor in _painted(lookup, ancestor, of)
+    line, other = _FirstParents(lookup, of), _FirstParents(lookup, ancestor)
+    base = _met((line, other), None)
+    if base is None:
+        return ancestor in _painted(lookup, ancestor, of)
+    # What is not on the line itself, nor below where the two met, can only be reached through what the line merged.
+    return base == ancestor or _reach_back_to(lookup, _merged_into(line, base), ancestor)
 
 
 class Fork(NamedTuple):
@@ -72,11 +80,10 @@ def fork(lookup: Lookup, ours: Oid, theirs: Oid, at_most: int | None = None) -> 
     base = _met(lines, at_most)
     if base is None:
         return None
-    above, line = (found.above(base) for found in lines)
+    line = lines[1].above(base)
     if any(len(commit.parents) != 1 for commit in line):
         return None
-    sides = [parent for commit in above for parent in commit.parents[1:]]
-    if line and sides and _reach_back_to(lookup, sides, line[-1].oid):
+    if line and _reach_back_to(lookup, _merged_into(lines[0], base), line[-1].oid):
         return None
     return Fork(base, tuple(commit.oid for commit in reversed(line)))
 
@@ -124,6 +131,10 @@ def _met(lines: tuple[_FirstParents, _FirstParents], at_most: int | None) -> Oid
             return one.head.oid
         one.follow()
     return None
+
+
+def _merged_into(line: _FirstParents, base: Oid) -> list[Oid]:
+    return [parent for commit in line.above(base) for parent in commit.parents[1:]]
 
 
 def _reach_back_to(lookup: Lookup, tips: Iterable[Oid], oid: Oid) -> bool:

@@ -134,7 +134,10 @@ class EventStore(Protocol):
         """
 
     def merge_bases(self, a: Oid, b: Oid) -> list[Oid]:
-        """All best common ancestors, sorted; several after a criss-cross, none for unrelated roots."""
+        """All best common ancestors, sorted; several after a criss-cross, none for unrelated roots.
+
+        Relies, as `is_ancestor` does, on committer times that never run backwards from parent to child.
+        """
 
     def is_ancestor(self, ancestor: Oid, of: Oid) -> bool:
         """Whether `ancestor` can be reached from `of`; a commit is its own ancestor."""
