@@ -55,7 +55,7 @@ def command(
     silent: Silent = 10,
     unpublished: Unpublished = 10,
 ) -> None:
-    """Tell of events as they land, one a line, until it is interrupted; what the session in use writes is left out."""
+    """Tell of events as they land, one a line, until it is interrupted; what the session named writes is left out."""
     call = Call.of(context)
     if call.form == "json":
         raise UsageError("watch has no end, and so no one document", hint="--jsonl gives one document a line")
@@ -78,7 +78,9 @@ def _events(call: Call, ledger: Ledger, since: str | None, *, own: bool) -> Iter
     def mark(commit: Commit) -> None:
         call.out.words(f"{commit.oid[:SHORT]} carries no event")
 
-    told = watch(ledger.place, Watched(since, call.reader(ledger), own, mark))
+    # Who names no session is told everything, what the person writes too.
+    session = None if call.named is None else call.reader(ledger)
+    told = watch(ledger.place, Watched(since, session, own, mark))
     call.out.words(f"Watching {ledger.path}. Ctrl-C ends it.")
     for one in told:
         if call.form == "jsonl":
