@@ -203,17 +203,27 @@ def test_a_write_of_a_clock_that_is_behind_asks_for_the_history() -> None:
 
 def test_the_history_is_asked_for_once_however_many_units_need_it() -> None:
     keys = ("a", "b", "c")
-    ours = [written(n, key, n) for n, key in enumerate(keys, 1)]
-    theirs = [written(n, key, n) for n, key in enumerate(keys, 4)]
+    theirs = [written(n, key, n) for n, key in enumerate(keys, 1)]
+    first = [written(n, key, n) for n, key in enumerate(keys, 4)]
+    ours = [written(n, key, n) for n, key in enumerate(keys, 7)]
     asked: list[int] = []
 
     def history() -> list[Event]:
         asked.append(1)
-        return [*ours, *theirs]
+        return [*first, *ours, *theirs]
 
-    found = merge(fold(ours), ours, theirs, [Base(State(), [*ours, *theirs])], history)
-    assert taken(fold(ours), fold(theirs), found) == fold([*ours, *theirs])
+    base, mine = fold(first), fold([*first, *ours])
+    found = merge(mine, ours, theirs, [Base(base, [*ours, *theirs])], history)
+    assert taken(mine, fold([*first, *theirs]), found) == fold([*first, *ours, *theirs])
     assert asked == [1]
+
+
+def test_a_key_that_both_sides_made_needs_no_history() -> None:
+    """Every event on a key leaves a trace: where the base has none, nothing came before."""
+    ours, theirs = [written(1, "k", 5), written(4, "k", 1)], [written(2, "k", 3)]
+    base = Base(State(), [*ours, *theirs])
+    found = merge(fold(ours), ours, theirs, [base], lambda: pytest.fail("no history is needed"))
+    assert taken(fold(ours), fold(theirs), found) == fold([*ours, *theirs])
 
 
 def test_a_counter_merged_twice_around_a_criss_cross_is_right() -> None:

@@ -6,7 +6,7 @@ unit alone. So, unit by unit:
 1. no new events on theirs: ours stands;
 2. new events on theirs only: theirs is taken as it stands;
 3. new events on both, all greater than the `last` of the unit at some merge base: fold them on that base;
-4. otherwise (clock skew, criss-cross, no entry at the base): fold the unit's whole history.
+4. otherwise (clock skew, criss-cross, nothing at the base that says what came before): fold the unit's whole history.
 
 The result depends on the set of events only, never on who merged first, in which direction or how often.
 
@@ -126,8 +126,7 @@ def _refold(
 ) -> State:
     for state, since in bases:
         there = read_unit(state, unit)
-        last = last_of(there)
-        if last is not None and all(event.id > last for event in since.get(unit, ())):
+        if _is_later(unit, since.get(unit, ()), there):
             return fold_unit(unit, since.get(unit, ()), there, version)
     return fold_unit(unit, history().get(unit, ()), read_unit(start, unit), version)
 
