@@ -389,3 +389,18 @@ def test_the_quick_start_of_the_readme_runs_as_it_stands(tmp_path: Path) -> None
     result = run("sh", "-eux", "-c", script[1], cwd=tmp_path, env=env)
     assert result.returncode == 0, result.stderr
     assert "Use device flow" in result.stdout
+
+
+def test_the_sessions_of_the_readme_run_as_they_stand(tmp_path: Path) -> None:
+    pygit2.init_repository(tmp_path)
+    (tmp_path / "Makefile").write_text("migrate:\n\t@echo migrated\n")
+    page = re.search(r"```console\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert page is not None
+    lines = [line[2:].partition("#")[0].strip() for line in page[1].splitlines()]
+    # A watcher ends when it is told to, and `timeout` then answers 124.
+    lines[lines.index("ledger watch")] = "timeout -s INT 3 ledger watch || test $? = 124"
+    env = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"}
+    result = run("sh", "-eux", "-c", "\n".join(["ledger init", *lines]), cwd=tmp_path, env=env)
+    assert result.returncode == 0, result.stderr
+    assert "migrated" in result.stdout
+    assert "claude" in result.stdout
