@@ -169,7 +169,8 @@ def test_an_emergency_stop_waits_for_nobody(made: Process) -> None:
     """Somebody who holds the queue's lock and hangs is a reason to stop, not one to wait."""
     with open_ledger(".ledger") as ledger:
         assert ledger.place.queue is not None
-        with ledger.place.queue.hold(1), subprocess.Popen([sys.executable, "-m", "ledger", "off", "all"]) as stopping:
+        with ledger.place.queue.hold(1):
+            stopping = subprocess.Popen([sys.executable, "-m", "ledger", "off", "all"])
             began = time.monotonic()
             while not Path(".ledger/off/all").exists():
                 assert time.monotonic() - began < 5

@@ -33,7 +33,8 @@ def command(context: typer.Context, name: Name = None, to: To = None, start: Fro
 
     call = Call.of(context)
     with call.ledger() as ledger:
-        session = call.reader(ledger) if name is None else ledger.session_named(name).id
+        wanted = name or call.named
+        session = None if wanted is None else ledger.session_named(wanted).id
         done = replay(ledger.place, session, to=to, from_=start, state=state)
     call.out.answer(done.document(), lambda: _page(call.out, done))
     return 0 if done.ok else DamageError.exit_code
