@@ -193,6 +193,17 @@ def test_a_folder_that_is_no_ledger_is_named(run: Run, tmp_path: Path) -> None:
     )
 
 
+def test_a_file_named_as_the_ledger_is_none(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    assert run("get", "a", "--ledger", str(file)) == (
+        3,
+        "",
+        f"error: {file} is not a ledger: there is no such folder\n"
+        "  hint: check the path; `ledger init` makes a ledger\n",
+    )
+
+
 @pytest.mark.parametrize(
     "command", ["get a", "keys", "log", "show", "show abcd", "show 2h", "history a", "conflicts", "set a x", "undo"]
 )

@@ -90,7 +90,7 @@ def _entrance(layout: Layout) -> list[Path]:
 def _is_entrance(path: Path) -> bool:
     try:
         data = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # --ledger may name a file
         return False
     return (_HEAD if path.name == "HEAD" else _CONFIG).fullmatch(data) is not None
 
