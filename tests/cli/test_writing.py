@@ -368,6 +368,7 @@ def test_a_session_on_the_roster_can_be_written_for_by_any_of_its_names(ledger: 
         ledger("note", "x", "--session", name)
         assert json.loads(ledger("log", "-n1", "--jsonl").out)["session"] == session.id
     assert ledger("note", "x", "--session", "nobody").err == (
-        "error: no session on the roster is named 'nobody'\n"
-        "  hint: `ledger sessions --all` lists them; one that has ended goes on with `ledger session resume`\n"
+        "error: no session on the roster is named 'nobody': it has ended, or never was here\n"
+        "  hint: `ledger sessions --all` lists them, `ledger session resume ID` goes on with one that has ended; "
+        "where LEDGER_SESSION names it, `unset LEDGER_SESSION` makes you yourself again\n"
     )

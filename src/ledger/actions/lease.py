@@ -275,7 +275,7 @@ def _held(reader: Reader, moment: Moment, holders: Sequence[Lease]) -> HeldError
     return HeldError(
         "\n".join([f"{', '.join(holders[0].on)} is leased by {shown(reader, holders[0].session)}:", *told]),
         holders,
-        hint="wait with --wait SECONDS, or work on something else; "
+        hint="wait with --wait 10m, or work on something else; "
         f"where its owner cannot go on: ledger lease release {holders[0].id[:18]} --force --because WHY",
     )
 

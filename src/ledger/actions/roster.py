@@ -17,6 +17,7 @@ from ledger.storage.store import Oid
 from ledger.storage.tree import TreeReader
 
 _FOLDER = "sessions/"
+_SHOWN = 80  # characters of a name that an error repeats
 
 # In an event's canonical text nothing else begins a line so: what is inside `data` is moved in.
 _STARTS = (b"\ntype: session.started\n", b"\ntype: session.resumed\n")
@@ -89,9 +90,11 @@ def find_session(place: Place, name: str) -> Author:
     by_key = [session for session, entry in roster.items() if entry.get("key") == name]
     found = by_key or [session for session in roster if session.startswith(name.lower())]
     if not found:
+        cut = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
         raise NotFoundError(
-            f"no session on the roster is named {name!r}",
-            hint="`ledger sessions --all` lists them; one that has ended goes on with `ledger session resume`",
+            f"no session on the roster is named {cut!r}: it has ended, or never was here",
+            hint="`ledger sessions --all` lists them, `ledger session resume ID` goes on with one that has ended; "
+            "where LEDGER_SESSION names it, `unset LEDGER_SESSION` makes you yourself again",
         )
     if len(found) > 1:
         raise _ambiguous(name, found)

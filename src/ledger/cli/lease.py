@@ -50,6 +50,7 @@ All = Annotated[bool, typer.Option("--all", help="All that the session holds.")]
 Force = Annotated[bool, typer.Option("--force", help="Somebody else's too; needs --because.")]
 
 _ID = 18  # characters of an id that tell events of one millisecond apart
+_NOT_FOUND, _NOT_RUN = 127, 126  # a shell's exit codes for a command that is not there, or cannot be run
 _LONGEST_LOOK = 15.0  # seconds between two looks at whether a lease is due
 
 
@@ -76,7 +77,7 @@ def acquire(
             call.writer(ledger),
             _from_root(names),
             shared=shared,
-            ttl=seconds_given(ttl, "--ttl"),
+            ttl=_ttl(ttl),
             because=_reason(because),
             wait=seconds_given(wait, "--wait"),
         )
@@ -92,7 +93,7 @@ def renew(context: typer.Context, names: OwnNames = None, ttl: NewTtl = None, du
 
     call = Call.of(context)
     with call.ledger() as ledger:
-        seconds = None if ttl is None else seconds_given(ttl, "--ttl")
+        seconds = None if ttl is None else _ttl(ttl)
         found = extend(ledger.place, call.writer(ledger), _from_root(names or ()), seconds, only_due=due)
     call.out.answer([document(one) for one in found], list)
     if call.form == "human":
@@ -148,11 +149,12 @@ def run(
 ) -> int:
     """Run a command while holding a lease; it is renewed while the command runs, and given back at its end.
 
-    The exit code is the command's own; 128 and the signal's number where a signal ended it.
+    The exit code is the command's own; 128 and the signal's number where a signal ended it, 127 where there is no
+    such command.
     """
     from ledger.actions.lease import leased
 
-    call, seconds = Call.of(context), seconds_given(ttl, "--ttl")
+    call, seconds = Call.of(context), _ttl(ttl)
     with call.ledger() as ledger:
         session = call.writer(ledger)
         patience, why = seconds_given(wait, "--wait"), _reason(because)
@@ -215,6 +217,15 @@ def _reason(text: str | None) -> str | None:
     return None if text is None else text_given(text, "reason")
 
 
+def _ttl(text: str) -> int:
+    from ledger.core.leases import MAX_TTL
+
+    seconds = seconds_given(text, "--ttl")
+    if not 1 <= seconds <= MAX_TTL:
+        raise UsageError(f"--ttl: {text} is not between 1s and 7d", hint="for longer: `ledger lease renew` in time")
+    return seconds
+
+
 def _from_root(names: Sequence[str]) -> list[str]:
     """The names as seen from the project's root, where a lease counts them from."""
     from ledger.storage.worktree import find_worktree
@@ -238,7 +249,9 @@ def _run(call: Call, ledger: Ledger, session: Session, lease: Lease, command: Se
     try:
         process = subprocess.Popen(command)
     except OSError as fault:
-        raise UsageError(f"{command[0]}: {fault.strerror}", hint="`ledger lease run PATH -- COMMAND...`") from fault
+        # As a shell would say it, for the exit code is the command's.
+        call.out.words(f"{visible(command[0])}: {fault.strerror}")
+        return _NOT_FOUND if isinstance(fault, FileNotFoundError) else _NOT_RUN
     with _passed_on(process):
         code = _wait(call, ledger, session, lease, process)
     return code if code >= 0 else 128 - code

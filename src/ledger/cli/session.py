@@ -63,6 +63,8 @@ def start(
     """
     from ledger.actions.tip import PERSON
 
+    if agent is not None and not agent.strip():
+        raise UsageError("--agent is empty", hint="name the agent, or leave --agent out to start a session of your own")
     call = Call.of(context)
     said = {"role": role, "title": title, "branch": branch, "worktree": worktree}
     with call.ledger() as ledger:
