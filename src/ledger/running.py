@@ -71,6 +71,8 @@ class RunningSession(Session):
     session that is proven crashed; an interpreter that ends in order within it ends the session.
     """
 
+    _is_lasting = True
+
     def __init__(self, again: Callable[[], Place], author: Author, roster: dict[str, Any], *, ends: bool) -> None:
         # A store belongs to one thread: this session, its keeper and the ledger that it came from have one each.
         super().__init__(again(), author, roster)

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -211,10 +212,12 @@ def test_the_session_seen_last_comes_first(disk_ledger: Ledger) -> None:
 
 def test_the_process_that_starts_a_session_holds_it_until_it_ends_it(disk_ledger: Ledger) -> None:
     session = disk_ledger.session("a", "1")
+    threads = threading.active_count()
     session.start()
+    assert threading.active_count() == threads  # nobody would end it
     found = live.look(disk_ledger.layout, session.id)
     assert found is not None
-    assert (found.verdict, found.is_locked) == ("alive", True)
+    assert (found.verdict, found.claim and found.claim.pid) == ("alive", os.getpid())
     session.start()
     assert the_one(disk_ledger).state == "working"
     session.end("done")

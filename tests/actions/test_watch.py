@@ -163,7 +163,8 @@ def test_of_several_writers_every_event_is_told_once_and_each_line_in_its_order(
         writers = [context.Process(target=write, args=(str(root), name, count)) for name in names]
         for writer in writers:
             writer.start()
-        threading.Timer(60, stop.set).start()
+        guard = threading.Timer(60, stop.set)
+        guard.start()
         for one in landing:
             told += texts(iter([one]))
             if len(told) in (30, 60):
@@ -175,6 +176,7 @@ def test_of_several_writers_every_event_is_told_once_and_each_line_in_its_order(
         for name in names:
             assert [text for text in told if text.startswith(name)] == [f"{name} {number}" for number in range(count)]
         assert len(texts(list_events(ledger.place))) == len(told)
+        guard.cancel()
 
 
 def watchers() -> list[str]:

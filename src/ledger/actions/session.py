@@ -37,6 +37,10 @@ class Session:
     of somebody else in between is a conflict and stays visible.
     """
 
+    # A lasting claim has a thread that beats for it. Nobody would end that of a session that is merely started; the
+    # process that its claim names is proof enough of life.
+    _is_lasting = False
+
     def __init__(self, place: Place, author: Author, roster: dict[str, Any]) -> None:
         self._place, self.author, self._roster = place, author, dict[str, Any]()
         self._know(roster)
@@ -231,7 +235,7 @@ class Session:
         if self._place.layout is None:
             yield
             return
-        held = live.claim(self._place.layout, self.id, pid=pid, lasting=pid is None)
+        held = live.claim(self._place.layout, self.id, pid=pid, lasting=self._is_lasting and pid is None)
         try:
             yield
         except BaseException:
