@@ -45,7 +45,7 @@ def test_a_type_that_the_ledger_declares_counts_as_one(ledger: Run) -> None:
 def test_a_session_that_is_not_there_is_refused_by_every_reader(ledger: Run, command: str) -> None:
     found = ledger(*command.split(), "--session", "nope")
     assert (found.code, found.out) == (1, "")
-    assert found.err.startswith("error: no session on the roster is named 'nope'\n")
+    assert found.err.startswith("error: no session on the roster is named 'nope': it has ended")
 
 
 @pytest.mark.parametrize("command", ["keys", "conflicts", "history"])
