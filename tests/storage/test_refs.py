@@ -69,6 +69,30 @@ def test_branches_that_others_end_meanwhile_are_passed_over(git_store: GitStore,
         other.join()
 
 
+def test_a_ref_that_is_packed_while_refs_are_listed_is_not_missed(git_store: GitStore, git_dir: Path, git: Git) -> None:
+    oid = commit(git_store, "x")
+    made: list[str] = []
+    done = threading.Event()
+
+    def make_and_pack() -> None:
+        refs = Refs(git_dir, durable=False)
+        for first in range(0, 600, 20):
+            for name in [session_ref(f"{n}") for n in range(first, first + 20)]:
+                refs.move(name, oid, None)
+                made.append(name)
+            git("pack-refs", "--all", "--prune")
+        done.set()
+
+    other = threading.Thread(target=make_and_pack)
+    other.start()
+    try:
+        while not done.is_set():
+            expected = set(made)
+            assert expected <= set(git_store.refs())
+    finally:
+        other.join()
+
+
 def test_a_ref_is_put_right_only_where_it_has_no_value(git_store: GitStore, git_dir: Path) -> None:
     oid = commit(git_store, "x")
     set_ref_file(git_dir, MAIN, oid)

@@ -64,12 +64,10 @@ class Refs:
 
     def list(self, prefix: str) -> dict[str, Oid]:
         """Every ref that starts with `prefix`, sorted; symbolic refs are left out."""
-        found = {name: oid for name, oid in self._packed_refs().items() if name.startswith(prefix)}
-        for name in self._loose_names(prefix):
-            value = self._loose(name)
-            if value is not None:
-                found[name] = value
-        return dict(sorted(found.items()))
+        # Files first, as git does: a ref that is packed between the two looks is met twice, and not missed.
+        loose = {name: value for name in self._loose_names(prefix) if (value := self._loose(name)) is not None}
+        packed = {name: oid for name, oid in self._packed_refs().items() if name.startswith(prefix)}
+        return dict(sorted((packed | loose).items()))
 
     def move(self, name: str, new: Oid | None, old: Oid | None) -> bool:
         """Compare and swap; see `EventStore.move_ref`."""
