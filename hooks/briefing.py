@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ledger.actions.holding import Standing
 from ledger.actions.news import Last, News, Start, Written
@@ -98,9 +98,17 @@ def _lease(one: Standing, now: int) -> str:
 
 
 def _write(one: Written, now: int) -> _Line:
-    what = "deleted" if one.deleted else _words(one_line(one.value), _VALUE)
+    what = "deleted" if one.deleted else _words(_told(one.value), _VALUE)
     beaten = f"; it beat a write of {', '.join(s[:8] for s in one.beaten)}" if one.beaten else ""
     return _Line(f"- {one.key}: {what} ({one.agent} {one.session[:8]}, {ago(micros(one.time), now)}{beaten})", one.key)
+
+
+def _told(value: Any) -> str:
+    """A value in words; a decision with its reason."""
+    if isinstance(value, dict) and isinstance(value.get("decision"), str):
+        because = value.get("because")
+        return value["decision"] + (f" Because: {because}" if isinstance(because, str) else "")
+    return one_line(value)
 
 
 def _words(text: str, width: int) -> str:
