@@ -107,7 +107,7 @@ def _told(value: Any) -> str:
     """A value in words; a decision with its reason."""
     if isinstance(value, dict) and isinstance(value.get("decision"), str):
         because = value.get("because")
-        return value["decision"] + (f" Because: {because}" if isinstance(because, str) else "")
+        return str(value["decision"]) + (f" Because: {because}" if isinstance(because, str) else "")
     return one_line(value)
 
 
