@@ -18,6 +18,7 @@ class Config:
     max_attachment: int = LIMIT  # bytes
     redaction_rules: dict[str, str] = field(default_factory=dict)
     redaction_allow: tuple[str, ...] = ()
+    denies_leased: bool = False  # an edit of a file that another session has leased; else the agent is warned
 
 
 def read_config(path: Path) -> Config:
@@ -43,4 +44,5 @@ def read_config(path: Path) -> Config:
         max_attachment=told.get("payloads", {}).get("max_bytes", LIMIT),
         redaction_rules=redaction.get("rules", {}),
         redaction_allow=tuple(redaction.get("allow", ())),
+        denies_leased=told.get("hooks", {}).get("leased") == "deny",
     )

@@ -5,6 +5,8 @@ The paths inside a commit's tree belong to the state and are spelled in core/sta
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +100,19 @@ class Layout:
     def off_path(self) -> str:
         """The same as a text: it is looked at by every write, and to build a Path takes 2 to 5 µs."""
         return f"{self.root}/off"
+
+    @property
+    def told(self) -> Path:
+        """What agents were told last: up to which commit each session, and which session each worktree."""
+        return self.root / "told"
+
+    def told_to(self, session: str) -> Path:
+        """The commit of main up to which one session has been told."""
+        return self.told / session
+
+    def told_in(self, worktree: Path) -> Path:
+        """The session that was told something last in one worktree."""
+        return self.told / f"worktree-{hashlib.sha256(os.fsencode(worktree)).hexdigest()[:32]}"
 
     @property
     def heads(self) -> Path:
