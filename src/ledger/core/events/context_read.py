@@ -1,4 +1,4 @@
-"""`context.read`: keys that were handed to an agent, for reuse statistics."""
+"""`context.read`: what an agent was handed to read; its keys are the measure of what is used again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ledger.errors import Problem
 
 
 def titles(data: Data) -> Titles:
-    return "", ", ".join(data["keys"])
+    return data.get("at", ""), ", ".join(data["keys"])
 
 
 def problems(data: Data) -> list[Problem]:
