@@ -106,8 +106,9 @@ def _write(one: Written, now: int) -> _Line:
 def _told(value: Any) -> str:
     """A value in words; a decision with its reason."""
     if isinstance(value, dict) and isinstance(value.get("decision"), str):
-        because = value.get("because")
-        return str(value["decision"]) + (f" Because: {because}" if isinstance(because, str) else "")
+        decision, because = value["decision"].rstrip(), value.get("because")
+        end = "" if decision.endswith((".", "!", "?")) else "."
+        return f"{decision}{end} Because: {because}" if isinstance(because, str) else decision
     return one_line(value)
 
 

@@ -50,6 +50,7 @@ COMMANDS = {
     "show": Entry("Read", "show", "Show an event, with the change that it made."),
     "diff": Entry("Read", "diff", "Show what differs between two states."),
     "history": Entry("Read", "history", "List the writes of a key, the newest first."),
+    "inject": Entry("Read", "inject", "Print what agents are given to read, or were."),
     "status": Entry("Sessions", "status", "Say how the ledger is: who works, what waits, what is wrong."),
     "sessions": Entry("Sessions", "sessions", "List the sessions, with what each is doing."),
     "session": Entry("Sessions", "session", "Begin or end a session, or go on with one."),
