@@ -20,6 +20,8 @@ PRIVATE = "refs/heads/private/"
 FOLDER_NAME = "ledger"  # inside the project's git folder
 PLAIN_FOLDER_NAME = ".ledger"  # outside git
 
+SPOOL = ("tmp", "new", "rejected", "fired")  # the folders of a spool, here or elsewhere
+
 # What `git check-ref-format` forbids, and a full name: it starts with "refs/" and goes on.
 _REF = re.compile(r"refs(?:/(?!\.)[^\x00-\x20\x7f~^:?*\[\\/]+)+")
 _FORBIDDEN_IN_REF = re.compile(r"\.\.|@\{|\.lock(?:/|$)|\.$")
@@ -70,8 +72,28 @@ class Layout:
 
     @property
     def spool(self) -> Path:
-        """Captured payloads that wait to be committed: tmp, new, rejected."""
+        """Captured payloads that wait to be committed: tmp, new, rejected; and how often each hook fired."""
         return self.root / "spool"
+
+    @property
+    def draining(self) -> Path:
+        """Names the process that drains in the background, while one does."""
+        return self.spool / "draining"
+
+    @property
+    def numbered(self) -> Path:
+        """The numbers that a drain gave to facts without ids of their own, until they are committed."""
+        return self.spool / "numbered"
+
+    @property
+    def place_id(self) -> Path:
+        """The random name of this very folder: what could not be spooled in it waits elsewhere under this name."""
+        return self.root / "place"
+
+    @property
+    def hook(self) -> Path:
+        """What agents' hooks and git's run on this machine."""
+        return self.root / "hook"
 
     @property
     def journal(self) -> Path:
@@ -90,6 +112,15 @@ class Layout:
     def live_of(self, session: str) -> Path:
         """The file that says which process one session lives in."""
         return self.live / session
+
+    @property
+    def beats(self) -> Path:
+        """One file a process whose hooks have fired, touched as a sign of its life."""
+        return self.live / ".beat"
+
+    def beat_of(self, pid: int) -> Path:
+        """The sign of life of one process."""
+        return self.beats / str(pid)
 
     @property
     def off(self) -> Path:
@@ -191,8 +222,8 @@ class Layout:
     @property
     def folders(self) -> tuple[Path, ...]:
         """The folders that every ledger has, besides its two repositories."""
-        spool = (self.spool, *(self.spool / name for name in ("tmp", "new", "rejected")))
-        return (*spool, self.journal, self.live, self.index, self.logs, self.locks, self.quarantine)
+        spool = (self.spool, *(self.spool / name for name in SPOOL))
+        return (*spool, self.journal, self.live, self.beats, self.index, self.logs, self.locks, self.quarantine)
 
     @property
     def repositories(self) -> tuple[Path, Path]:

@@ -1,0 +1,272 @@
+"""Spool: the folder in which captured payloads wait, safe on disk, until they are events.
+
+A payload is written in `tmp`, synced, renamed into `new`, and `new` is synced: what is in `new` is whole and stays.
+Its name says whose it is, `AGENT~EVENT~PID~ID`; when it was captured is its time of writing. Agents' hooks do the
+same in sh (`hooks/hook.sh`). Where the ledger cannot be written, the spool is a folder of the same form below the
+system's folder for temporary files, named after this ledger's place.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tempfile
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from ledger.errors import InvalidError, Problem, StorageError
+from ledger.storage.files import FILE_MODE, make_folder, refusals, storage_error, sync_folder, write_all, write_file
+from ledger.storage.layout import SPOOL, Layout
+
+WORD = re.compile(r"[A-Za-z0-9_-]{1,40}")  # an agent, or an event
+_NAME = re.compile(rf"({WORD.pattern})~({WORD.pattern})~([0-9]{{1,10}})~([A-Za-z0-9-]{{1,64}})")
+_PLACE = re.compile(r"[0-9a-f-]{36}")
+_REASON = ".reason"
+
+Mark = Literal["x", "o", "p"]  # kept; passed over for LEDGER_OFF; passed over while hooks are switched off
+
+
+class Captured(NamedTuple):
+    """A payload that waits: `pid` is the process whose hook it was, `time` is in microseconds since 1970."""
+
+    path: Path
+    agent: str
+    event: str
+    pid: int
+    id: str
+    time: int
+
+
+class Rejected(NamedTuple):
+    """A payload that no event came of, with secrets taken out, and why."""
+
+    path: Path
+    agent: str
+    event: str
+    reason: str
+
+
+class Fired(NamedTuple):
+    """How often a hook ran: what it kept, and what it passed over for LEDGER_OFF or while hooks were off."""
+
+    fired: int = 0
+    off: int = 0
+    paused: int = 0
+
+
+def put(layout: Layout, agent: str, event: str, pid: int, raw: bytes) -> Captured:
+    """Keep a payload: when this returns, it is safe on disk.
+
+    Raises InvalidError for an agent or event that cannot be part of a file's name, StorageError where neither the
+    ledger nor the folder for temporary files can be written.
+    """
+    _require_words(agent, event)
+    name = f"{agent}~{event}~{pid}~{uuid.uuid4()}"
+    try:
+        return _put_here(layout, name, raw)
+    except OSError as fault:
+        refused = fault
+    for spool in _elsewhere(layout)[:1]:
+        with suppress(OSError):
+            _make_elsewhere(spool)
+            return _put(spool, name, raw)
+    raise storage_error(refused, layout.spool)
+
+
+def make(layout: Layout) -> None:
+    """Make the spool's folders, where they are missing, in a ledger that is there. Raises OSError."""
+    for folder in (layout.spool, *(layout.spool / name for name in SPOOL)):
+        make_folder(folder)
+
+
+def count(layout: Layout, agent: str, event: str, mark: Mark) -> None:
+    """Count one run of a hook, as well as that can be done: a count that cannot be written is none."""
+    _require_words(agent, event)
+    for spool in (layout.spool, *_elsewhere(layout)):
+        with suppress(OSError):
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            fd = os.open(spool / "fired" / f"{agent}~{event}", flags, FILE_MODE)
+            try:
+                os.write(fd, mark.encode())
+            finally:
+                os.close(fd)
+            return
+
+
+def waiting(layout: Layout) -> list[Captured]:
+    """The payloads that wait, here and elsewhere, oldest first. Files that are no payloads are left out."""
+    found = (one for spool in _spools(layout) for path in _files(spool / "new") if (one := _captured(path)) is not None)
+    return sorted(found, key=lambda one: (one.time, one.path.name))
+
+
+def strangers(layout: Layout) -> list[Path]:
+    """The files that lie among waiting payloads, and are none."""
+    return [path for spool in _spools(layout) for path in _files(spool / "new") if _captured(path) is None]
+
+
+def read(captured: Captured, at_most: int = -1) -> bytes:
+    """The bytes of a payload, or its first `at_most`. Raises StorageError."""
+    with refusals(captured.path):
+        fd = os.open(captured.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(fd, "rb") as file:
+            return file.read(at_most)
+
+
+def done(captured: Captured) -> None:
+    """Forget a payload: it is in the ledger."""
+    with refusals(captured.path):
+        captured.path.unlink(missing_ok=True)
+
+
+def reject(layout: Layout, captured: Captured, redacted: bytes, reason: str) -> None:
+    """Set a payload aside with the reason, both free of secrets; it waits no longer. Raises StorageError."""
+    aside = layout.spool / "rejected"
+    with refusals(aside):
+        make_folder(aside)
+        write_file(aside / f"{captured.path.name}{_REASON}", f"{reason}\n".encode(), durable=True)
+        write_file(aside / captured.path.name, redacted, durable=True)
+    done(captured)
+
+
+def rejected(layout: Layout) -> list[Rejected]:
+    """The payloads that were set aside, by name."""
+    return [
+        Rejected(path, parts[1], parts[2], _reason_of(path))
+        for path in sorted(_files(layout.spool / "rejected"))
+        if (parts := _NAME.fullmatch(path.name))
+    ]
+
+
+def fired(layout: Layout) -> dict[tuple[str, str], Fired]:
+    """How often each hook ran since the spool was made, by agent and event."""
+    marks: dict[tuple[str, str], Counter[int]] = {}
+    for spool in _spools(layout):
+        for path in _files(spool / "fired"):
+            agent, _, event = path.name.partition("~")
+            if WORD.fullmatch(agent) and WORD.fullmatch(event):
+                marks.setdefault((agent, event), Counter()).update(_bytes(path))
+    return {hook: Fired(*(found[ord(mark)] for mark in "xop")) for hook, found in sorted(marks.items())}
+
+
+def draining(layout: Layout) -> int | None:
+    """The process that says it drains in the background, whether it lives or not; None where none does."""
+    try:
+        return int(layout.draining.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def _require_words(agent: str, event: str) -> None:
+    rule = "is not 1 to 40 letters, digits, - or _"
+    broken = [
+        Problem(path, rule) for path, word in (("agent", agent), ("event", event)) if WORD.fullmatch(word) is None
+    ]
+    if broken:
+        raise InvalidError(
+            "this hook has no name:", broken, hint="name the agent and its event, as in: claude-code Stop"
+        )
+
+
+def _put_here(layout: Layout, name: str, raw: bytes) -> Captured:
+    try:
+        return _put(layout.spool, name, raw)
+    except FileNotFoundError:
+        make(layout)
+        return _put(layout.spool, name, raw)
+
+
+def _put(spool: Path, name: str, raw: bytes) -> Captured:
+    draft, place = spool / "tmp" / name, spool / "new" / name
+    fd = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    try:
+        write_all(fd, raw)
+        os.fsync(fd)
+        draft.rename(place)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(fd)
+    sync_folder(place.parent)
+    captured = _captured(place)
+    if captured is None:
+        raise StorageError(f"{place}: it was taken away as soon as it was there")
+    return captured
+
+
+def _captured(path: Path) -> Captured | None:
+    parts = _NAME.fullmatch(path.name)
+    if parts is None:
+        return None
+    try:
+        status = path.lstat()
+    except FileNotFoundError:  # somebody else has drained it meanwhile
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    agent, event, pid, name = parts.groups()
+    return Captured(path, agent, event, int(pid), name, status.st_mtime_ns // 1000)
+
+
+def _spools(layout: Layout) -> Iterator[Path]:
+    yield layout.spool
+    yield from (spool for spool in _elsewhere(layout) if _is_ours(spool.parent) and _is_ours(spool))
+
+
+def _elsewhere(layout: Layout) -> list[Path]:
+    """Where payloads may wait that the ledger's own folder could not take: the first is where we would put one."""
+    try:
+        place = layout.place_id.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return []
+    if _PLACE.fullmatch(place) is None:
+        return []
+    # Whoever drains may have another $TMPDIR than the agent whose hook it was.
+    roots = dict.fromkeys((tempfile.gettempdir(), "/tmp"))  # noqa: S108 - the folders below it must be ours
+    return [Path(root, f"ledger-{os.geteuid()}", place) for root in roots]
+
+
+def _make_elsewhere(spool: Path) -> None:
+    for folder in (spool.parent, spool):
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        if not _is_ours(folder):
+            raise PermissionError(f"{folder} belongs to somebody else")
+    for name in SPOOL:
+        with suppress(FileExistsError):
+            (spool / name).mkdir(mode=0o700)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether it is a folder, no link to one, that this user owns and nobody else may write."""
+    try:
+        status = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o022
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _reason_of(path: Path) -> str:
+    try:
+        return path.with_name(path.name + _REASON).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return "the reason was not kept"

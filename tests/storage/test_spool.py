@@ -1,0 +1,148 @@
+"""What is in the spool is whole, stays, and is told as it was captured."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from ledger.errors import InvalidError, StorageError
+from ledger.storage import spool
+from ledger.storage.files import write_file
+from ledger.storage.layout import Layout
+from ledger.storage.spool import Fired
+
+PLACE = "8a4e6a0e-4d0d-4a3b-9f43-0f5a3b1f8f11"
+RAW = b'{"session_id": "s", "text": "caf\xc3\xa9"}\n\0\xff'
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files, and in it where this ledger's payloads go if they cannot be spooled in it."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    write_file(layout.place_id, f"{PLACE}\n".encode(), durable=False)
+    return folder / f"ledger-{os.geteuid()}" / PLACE
+
+
+def unwritable(layout: Layout) -> None:
+    """Root may write anywhere, so a file stands where the folder should be."""
+    (layout.spool / "tmp").rmdir()
+    (layout.spool / "tmp").write_bytes(b"")
+
+
+def test_a_payload_is_kept_byte_for_byte_with_whose_it_is_and_when(layout: Layout) -> None:
+    before = time.time_ns() // 1000
+    captured = spool.put(layout, "claude-code", "PostToolUse", 4711, RAW)
+    assert (captured.agent, captured.event, captured.pid) == ("claude-code", "PostToolUse", 4711)
+    assert captured.path.name == f"claude-code~PostToolUse~4711~{captured.id}"
+    assert before - 10_000 <= captured.time <= time.time_ns() // 1000
+    assert spool.waiting(layout) == [captured]
+    assert spool.read(captured) == RAW
+    assert spool.read(captured, 5) == RAW[:5]
+    assert captured.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_waits_is_told_oldest_first_and_by_name_where_times_are_equal(layout: Layout) -> None:
+    put = [spool.put(layout, "codex", event, 1, b"{}") for event in ("B", "A", "C")]
+    for captured, moment in zip(put, (5, 5, 1), strict=True):
+        os.utime(captured.path, ns=(0, moment * 10**9))
+    assert [one.event for one in spool.waiting(layout)] == ["C", "A", "B"]
+
+
+def test_what_is_done_waits_no_longer(layout: Layout) -> None:
+    captured = spool.put(layout, "codex", "Stop", 1, b"{}")
+    spool.done(captured)
+    spool.done(captured)
+    assert spool.waiting(layout) == []
+
+
+def test_what_is_rejected_is_kept_with_its_reason_and_without_its_secrets(layout: Layout) -> None:
+    captured = spool.put(layout, "codex", "Stop", 1, b"secret")
+    spool.reject(layout, captured, b"[redacted]", "it is no JSON")
+    (kept,) = spool.rejected(layout)
+    assert (kept.agent, kept.event, kept.reason) == ("codex", "Stop", "it is no JSON")
+    assert kept.path.read_bytes() == b"[redacted]"
+    assert {path.stat().st_mode & 0o777 for path in (layout.spool / "rejected").iterdir()} == {0o600}
+    assert spool.waiting(layout) == []
+
+
+def test_every_run_of_a_hook_is_counted_by_what_became_of_it(layout: Layout) -> None:
+    for mark in ("x", "x", "o", "p", "x"):
+        spool.count(layout, "codex", "Stop", mark)
+    spool.count(layout, "git", "post-commit", "x")
+    assert spool.fired(layout) == {("codex", "Stop"): Fired(3, 1, 1), ("git", "post-commit"): Fired(1)}
+
+
+def test_foreign_files_are_left_alone_and_named(layout: Layout) -> None:
+    new = layout.spool / "new"
+    (new / "notes.txt").write_bytes(b"mine")
+    (new / "codex~Stop~1~folder").mkdir()
+    (new / "codex~Stop~1~link").symlink_to("/etc/passwd")
+    assert spool.waiting(layout) == []
+    assert {path.name for path in spool.strangers(layout)} == {
+        "notes.txt",
+        "codex~Stop~1~folder",
+        "codex~Stop~1~link",
+    }
+
+
+def test_where_the_ledger_cannot_be_written_payloads_wait_elsewhere_and_are_found(
+    layout: Layout, temporary: Path
+) -> None:
+    unwritable(layout)
+    captured = spool.put(layout, "codex", "Stop", 1, RAW)
+    assert captured.path.parent == temporary / "new"
+    assert spool.waiting(layout) == [captured]
+    assert spool.read(captured) == RAW
+    assert all(folder.stat().st_mode & 0o777 == 0o700 for folder in (temporary.parent, temporary, temporary / "new"))
+
+
+def test_a_folder_for_temporary_files_that_others_may_write_is_not_trusted(layout: Layout, temporary: Path) -> None:
+    temporary.mkdir(parents=True)
+    temporary.chmod(0o777)
+    unwritable(layout)
+    with pytest.raises(StorageError):
+        spool.put(layout, "codex", "Stop", 1, RAW)
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_link_in_the_place_of_that_folder_is_not_followed(layout: Layout, temporary: Path, tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    temporary.parent.symlink_to(tmp_path / "theirs")
+    unwritable(layout)
+    with pytest.raises(StorageError):
+        spool.put(layout, "codex", "Stop", 1, RAW)
+    assert list((tmp_path / "theirs").iterdir()) == []
+
+
+def test_a_spool_that_was_removed_is_made_again(layout: Layout) -> None:
+    for folder in ("tmp", "new", "rejected", "fired"):
+        (layout.spool / folder).rmdir()
+    layout.spool.rmdir()
+    captured = spool.put(layout, "codex", "Stop", 1, RAW)
+    assert captured.path.parent == layout.spool / "new"
+
+
+@pytest.mark.parametrize("word", ["", "a/b", "..", "a~b", "é", "x" * 41, "a b", "a\n"])
+def test_a_hook_whose_name_cannot_be_part_of_a_files_name_is_refused(layout: Layout, word: str) -> None:
+    with pytest.raises(InvalidError) as refused:
+        spool.put(layout, word, word, 1, b"{}")
+    assert [problem.path for problem in refused.value.problems] == ["agent", "event"]
+
+
+def test_a_payload_that_was_taken_away_cannot_be_read(layout: Layout) -> None:
+    captured = spool.put(layout, "codex", "Stop", 1, b"{}")
+    captured.path.unlink()
+    with pytest.raises(StorageError):
+        spool.read(captured)
+
+
+@pytest.mark.parametrize(("content", "pid"), [(b"12\n", 12), (b"", None), (b"x", None), (b"\xff", None)])
+def test_the_process_that_drains_is_the_one_that_says_so(layout: Layout, content: bytes, pid: int | None) -> None:
+    assert spool.draining(layout) is None
+    layout.draining.write_bytes(content)
+    assert spool.draining(layout) == pid
