@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from ledger.storage.files import write_file
 from ledger.storage.layout import Layout
 from ledger.storage.spool import Fired
 
-PLACE = "8a4e6a0e-4d0d-4a3b-9f43-0f5a3b1f8f11"
+PLACE = str(uuid.uuid4())
 RAW = b'{"session_id": "s", "text": "caf\xc3\xa9"}\n\0\xff'
 
 
