@@ -59,7 +59,7 @@ def add(text: str, wanted: Wanted, is_ours: IsOurs, what: str = THESE) -> Added:
         if not any(root.named(name)):
             text = _append(text, root, value, name)
             made.append((name,))
-    for event, entry in wanted.entries:
+    for event, entry in _as_they_stand(text, wanted, what):
         text = _with_list(text, event, made, what)
         text = _with_entry(text, event, entry, is_ours)
     return Added(text, tuple(made))
@@ -145,6 +145,16 @@ def _only(text: str, holder: Node, key: str, what: str) -> Node | None:
 
 
 # Adding
+
+
+def _as_they_stand(text: str, wanted: Wanted, what: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """The entries in the order of the events in the text, new events last.
+
+    What is put in changes the lines behind it, and is taken out from the end: so every step back meets the lines that
+    its step forth met.
+    """
+    places = {event: node.start for event, node in _lists(parse(text, what))}
+    return sorted(wanted.entries, key=lambda one: places.get(one[0], len(text)))
 
 
 def _with_list(text: str, event: str, made: list[Path], what: str) -> str:
