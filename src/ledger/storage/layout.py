@@ -96,6 +96,11 @@ class Layout:
         return self.root / "hook"
 
     @property
+    def installed(self) -> Path:
+        """What was written into agents' settings, and what stood there before."""
+        return self.root / "installed.json"
+
+    @property
     def journal(self) -> Path:
         """The write-ahead logs, one file a session."""
         return self.root / "journal"
