@@ -7,10 +7,13 @@ PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?= -n 2
 BIN := $(VENV)/bin
+# Real agents, for the tests in tests/agents: never inside the repository.
+AGENTS ?= $(or $(LEDGER_AGENTS),$(HOME)/.cache/context-ledger/agents)
+AGENT_VERSIONS := @openai/codex@0.169.0 @google/gemini-cli@0.61.0 opencode-ai@1.18.33
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types floors coverage bench constraints clean
+.PHONY: help demo test check lint types floors coverage bench agents constraints clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -41,6 +44,10 @@ coverage: $(READY)  ## run the suite and name every module with too few lines co
 bench: $(READY)  ## run every benchmark in benchmarks/
 	@for script in $(sort $(wildcard benchmarks/[a-z]*.py)); do \
 		echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+agents: $(READY)  ## install Codex, Gemini CLI and OpenCode (npm, 900 MB) and test against them
+	npm install --prefix $(AGENTS) --no-audit --no-fund --loglevel=error $(AGENT_VERSIONS)
+	LEDGER_AGENTS=$(AGENTS) $(BIN)/pytest tests/agents
 
 constraints: $(READY)  ## write constraints.txt anew from what is installed
 	$(BIN)/python tools/constraints.py constraints.txt
