@@ -101,6 +101,11 @@ class Layout:
         return self.root / "installed.json"
 
     @property
+    def git_hook(self) -> Path:
+        """What the shims among the project's git hooks run: it says what git did, and hands that to `hook`."""
+        return self.root / "git-hook"
+
+    @property
     def journal(self) -> Path:
         """The write-ahead logs, one file a session."""
         return self.root / "journal"
