@@ -94,12 +94,12 @@ def make_folder(path: Path) -> None:
     path.chmod(FOLDER_MODE)
 
 
-def write_file(path: Path, data: bytes, *, durable: bool) -> None:
-    """Replace a file as a whole (mode 0600): readers see the old bytes or the new ones, never a part."""
+def write_file(path: Path, data: bytes, *, durable: bool, mode: int = FILE_MODE) -> None:
+    """Replace a file as a whole: readers see the old bytes or the new ones, never a part."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     fd = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, FILE_MODE)
     try:
-        os.fchmod(fd, FILE_MODE)
+        os.fchmod(fd, mode)
         write_all(fd, data)
         if durable:
             os.fsync(fd)

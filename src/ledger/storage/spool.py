@@ -65,7 +65,7 @@ def put(layout: Layout, agent: str, event: str, pid: int, raw: bytes) -> Capture
     Raises InvalidError for an agent or event that cannot be part of a file's name, StorageError where neither the
     ledger nor the folder for temporary files can be written.
     """
-    _require_words(agent, event)
+    require_words(agent, event)
     name = f"{agent}~{event}~{pid}~{uuid.uuid4()}"
     try:
         return _put_here(layout, name, raw)
@@ -78,6 +78,18 @@ def put(layout: Layout, agent: str, event: str, pid: int, raw: bytes) -> Capture
     raise storage_error(refused, layout.spool)
 
 
+def require_words(agent: str, event: str) -> None:
+    """Raise InvalidError for an agent or an event that cannot be part of a file's name, or of a command."""
+    rule = "is not 1 to 40 letters, digits, - or _"
+    broken = [
+        Problem(path, rule) for path, word in (("agent", agent), ("event", event)) if WORD.fullmatch(word) is None
+    ]
+    if broken:
+        raise InvalidError(
+            "this hook has no name:", broken, hint="name the agent and its event, as in: claude-code Stop"
+        )
+
+
 def make(layout: Layout) -> None:
     """Make the spool's folders, where they are missing, in a ledger that is there. Raises OSError."""
     for folder in (layout.spool, *(layout.spool / name for name in SPOOL)):
@@ -86,7 +98,7 @@ def make(layout: Layout) -> None:
 
 def count(layout: Layout, agent: str, event: str, mark: Mark) -> None:
     """Count one run of a hook, as well as that can be done: a count that cannot be written is none."""
-    _require_words(agent, event)
+    require_words(agent, event)
     for spool in (layout.spool, *_elsewhere(layout)):
         with suppress(OSError):
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -159,17 +171,6 @@ def draining(layout: Layout) -> int | None:
         return int(layout.draining.read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
-
-
-def _require_words(agent: str, event: str) -> None:
-    rule = "is not 1 to 40 letters, digits, - or _"
-    broken = [
-        Problem(path, rule) for path, word in (("agent", agent), ("event", event)) if WORD.fullmatch(word) is None
-    ]
-    if broken:
-        raise InvalidError(
-            "this hook has no name:", broken, hint="name the agent and its event, as in: claude-code Stop"
-        )
 
 
 def _put_here(layout: Layout, name: str, raw: bytes) -> Captured:
