@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from tests.agents import codex, gemini, opencode
@@ -40,7 +42,8 @@ def programs() -> Path:
 @pytest.fixture(params=ALL, ids=lambda agent: agent.NAME)
 def agent(request: pytest.FixtureRequest) -> Agent:
     """Each agent in turn."""
-    return request.param
+    chosen: Agent = request.param
+    return chosen
 
 
 @pytest.fixture
@@ -81,3 +84,46 @@ def worktree(project: Path, name: str) -> Path:
     folder = project.parent / name
     git(project, "worktree", "add", "--quiet", "-b", name, str(folder))
     return folder
+
+
+class Ledger:
+    """A ledger of a project, used from the command line as a person does."""
+
+    def __init__(self, project: Path, programs: Path) -> None:
+        self.project = project
+        self.environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+        self.run("init")
+
+    def run(self, *arguments: str, at: Path | None = None, code: int = 0) -> str:
+        """What a command prints; it has to end with `code`."""
+        ran = subprocess.run(
+            [sys.executable, "-m", "ledger", *arguments],
+            cwd=at or self.project,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert ran.returncode == code, (arguments, ran.stdout, ran.stderr)
+        return ran.stdout
+
+    def json(self, *arguments: str) -> Any:
+        """The document that a command answers with."""
+        return json.loads(self.run(*arguments, "--json"))
+
+    def install(self, agent: Agent, at: Path | None = None) -> None:
+        """Installs the hooks of an agent in a worktree's own settings."""
+        self.run("hooks", "install", agent.NAME, at=at)
+
+    def log(self) -> list[dict[str, Any]]:
+        """Every event, the oldest first."""
+        lines = self.run("log", "--jsonl").splitlines()
+        return [json.loads(line) for line in reversed(lines)]
+
+
+@pytest.fixture
+def ledger(project: Path, programs: Path) -> Ledger:
+    """A ledger of the project."""
+    return Ledger(project, programs)

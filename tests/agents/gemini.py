@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.agents import generate
 
-NAME = "gemini-cli"
+NAME = "gemini"
 PROGRAM = "gemini"
 WIRE = generate
 

@@ -30,7 +30,11 @@ class Request:
 
     def says(self, text: str, role: str | None = None) -> bool:
         """True if some text of the request (in that role) contains `text`."""
-        return any(text in one.text for one in self.told if role in (None, one.role))
+        return self.times(text, role) > 0
+
+    def times(self, text: str, role: str | None = None) -> int:
+        """How many texts of the request (in that role) contain `text`."""
+        return sum(text in one.text for one in self.told if role in (None, one.role))
 
 
 class Model:

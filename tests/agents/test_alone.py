@@ -8,9 +8,9 @@ import pytest
 from tests.agents import codex, opencode
 from tests.agents.agent import Agent, kill
 from tests.agents.conftest import Sit
-from tests.agents.script import Await, Delegate, Edit, Later, Refuse, Script, Shell, Write, say
+from tests.agents.script import Await, Delegate, Edit, Later, Refuse, Script, Shell, Step, Write, say
 
-WORK = [
+WORK: list[Step] = [
     Shell("echo hello > hello.txt"),
     Write("notes.txt", "first line\nsecond line\n"),
     Edit("notes.txt", "first line", "first line edited"),
@@ -39,9 +39,11 @@ def test_a_failing_model_ends_the_run(agent: Agent, project: Path, sit: Sit) -> 
 
 
 def test_a_killed_session_is_resumed(agent: Agent, project: Path, sit: Sit) -> None:
-    seat, model = sit(
-        agent, project, {"First": [Shell("echo one > one.txt"), Later(60, say("Never."))], "Second": [say("Here.")]}
-    )
+    script: Script = {
+        "First": [Shell("echo one > one.txt"), Later(60, say("Never."))],
+        "Second": [say("Here.")],
+    }
+    seat, model = sit(agent, project, script)
     process = seat.start("First")
     model.wait("First", 2)
     kill(process)
@@ -57,7 +59,7 @@ SUBAGENTS: dict[str, Script] = {
 
 @pytest.mark.parametrize("agent", [codex, opencode], ids=lambda agent: agent.NAME)
 def test_a_subagent_has_steps_of_its_own(agent: Agent, project: Path, sit: Sit) -> None:
-    script = {**SUBAGENTS[agent.NAME], "A part": [Shell("echo child > child.txt"), say("Child done.")]}
+    script: Script = {**SUBAGENTS[agent.NAME], "A part": [Shell("echo child > child.txt"), say("Child done.")]}
     seat, model = sit(agent, project, script)
     assert seat.run("Parent").code == 0
     assert (project / "child.txt").read_text() == "child\n"

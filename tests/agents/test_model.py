@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from tests.agents import completions, generate, responses
 from tests.agents.model import Model, serving
-from tests.agents.script import Later, Refuse, Shell, say
+from tests.agents.script import Later, Refuse, Script, Shell, say
 from tests.agents.wire import Wire
 
-SCRIPT = {"Please begin": [Shell("echo one"), Later(0.01, say("All ", "done.")), Refuse(400)]}
+SCRIPT: Script = {"Please begin": [Shell("echo one"), Later(0.01, say("All ", "done.")), Refuse(400)]}
 
 RESPONSES = ("/v1/responses", {"input": [{"role": "user", "type": "message", "content": "Please begin"}]})
 GENERATE = (
