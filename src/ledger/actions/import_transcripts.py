@@ -26,7 +26,7 @@ from ledger.recording import transcripts
 from ledger.recording.adapter import Draft as Fact
 from ledger.recording.adapter import Transcript, Unit
 from ledger.recording.lines import split_lines
-from ledger.storage.layout import MAIN, Layout, session_of
+from ledger.storage.layout import Layout, session_of
 from ledger.storage.locks import Lock
 from ledger.storage.place import Place
 from ledger.storage.seen import Seen, digest
@@ -92,10 +92,13 @@ def total_bytes(paths: Sequence[Path]) -> int:
 
 
 @contextmanager
-def caught_up(place: Place, layout: Layout) -> Iterator[Seen]:
-    """What was recorded already, up to now; nobody else records a fact by its origin until the block ends."""
-    with Lock(layout.import_lock).hold(LOCK_SECONDS), Seen(layout.seen) as seen:
-        if seen.head() is None:
+def caught_up(place: Place, layout: Layout, wait: float = LOCK_SECONDS) -> Iterator[Seen]:
+    """What was recorded already, up to now; nobody else records a fact by its origin until the block ends.
+
+    Raises BusyError where somebody else does, for longer than `wait` seconds.
+    """
+    with Lock(layout.import_lock).hold(wait), Seen(layout.seen) as seen:
+        if not seen.heads():
             remember_lines(place, seen)
         catch_up(place, seen)
         yield seen
@@ -114,16 +117,15 @@ def unrecorded(place: Place, seen: Seen, session: str, drafts: Sequence[Draft]) 
 
 def catch_up(place: Place, seen: Seen) -> None:
     """Bring the index of origins up to the present tips."""
-    known = seen.head()
-    if known is not None and not place.store.find(known):
-        known = None
+    known = [oid for oid in seen.heads() if place.store.find(oid)]
     heads = tips(place)
-    commits = place.store.walk(heads, [known] if known else [], order="newest")
+    if set(heads) == set(known):
+        return
+    # The ends of sessions' own lines too: a long turn is not read again with every payload of it.
+    commits = place.store.walk(heads, known, order="newest")
     events = (event_of(commit) for commit in commits)
     seen.add_origins((e.session, e.origin["ref"]) for e in events if e.origin is not None)
-    main = place.store.ref(MAIN)
-    if main is not None:
-        seen.move_head(main)
+    seen.move_heads(heads)
 
 
 def remember_lines(place: Place, seen: Seen) -> None:
@@ -200,7 +202,7 @@ def _import_file(place: Place, seen: Seen, file: Path, done: Imported, progress:
         return
     with _reading(file) as stream:
         transcript = transcripts.read(stream)
-        intake = _Intake(place, seen, transcript, str(file), done)
+        intake = Intake(place, seen, transcript, str(file), done)
         for unit in transcript.units:
             intake.take(unit)
             if progress:
@@ -215,7 +217,7 @@ def _content_digest(file: Path) -> bytes:
         return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).digest()
 
 
-class _Intake:
+class Intake:
     """One transcript on its way in: what is new in it is collected by session, and written in batches."""
 
     def __init__(self, place: Place, seen: Seen, transcript: Transcript, file: str, done: Imported) -> None:
@@ -223,21 +225,23 @@ class _Intake:
         self.facts = 0
         self._lines: dict[str, _Session] = {}
 
-    def take(self, unit: Unit) -> None:
+    def take(self, unit: Unit, *, is_kept: bool = False) -> None:
+        """Take in what is new in a unit; `is_kept` says that its bytes are kept already, as they stand."""
         if unit.problem is not None:
             self.done.rejected.append(Rejected(self.file, unit.number, unit.problem))
         key = unit.session or "unknown"
-        self._session(key).keep_line(unit)
+        self._session(key).keep_line(unit, is_kept=is_kept)
         for fact in unit.drafts:
             self.facts += 1
             if self._session(fact.session).add(fact):
                 continue
             self.done.skipped += 1
         if sum(len(s.drafts) for s in self._lines.values()) >= BATCH:
-            self._write()
+            self.write()
 
     def finish(self) -> None:
-        self._write()
+        """Write the rest; a session that does not live has ended, and what was written is brought to main."""
+        self.write()
         for session in self._lines.values():
             session.end()
 
@@ -246,7 +250,8 @@ class _Intake:
             self._lines[key] = _Session(self, key)
         return self._lines[key]
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Write what was taken in so far."""
         for session in self._lines.values():
             session.write()
 
@@ -254,7 +259,7 @@ class _Intake:
 class _Session:
     """What is new of one session."""
 
-    def __init__(self, intake: _Intake, key: str) -> None:
+    def __init__(self, intake: Intake, key: str) -> None:
         agent = intake.transcript.agent
         self.intake, self.key = intake, key
         self.author = Author(str(SessionId.of(agent, key)), agent)
@@ -262,6 +267,7 @@ class _Session:
         self._known = intake.seen.origins(self.author.session)
         self._kept = intake.seen.lines(self.author.session)
         self._met: Counter[bytes] = Counter()
+        self._before: Counter[bytes] = Counter()
         self._new: Counter[bytes] = Counter()
         self._raw: list[bytes] = []
         self._size = 0
@@ -280,9 +286,15 @@ class _Session:
         self.drafts.append(Draft(fact.type, fact.data, fact.time, {"source": "transcript", "ref": fact.ref}))
         return True
 
-    def keep_line(self, unit: Unit) -> None:
+    def keep_line(self, unit: Unit, *, is_kept: bool) -> None:
+        if is_kept:
+            # Not searched for secrets once more, which takes three times as long as all the rest.
+            self._before[digest(unit.raw)] += 1
+            return
         line = self.intake.place.redactor.line(unit.raw)
         mark = digest(line)
+        if mark not in self._met:
+            self._met[mark] = self._before[digest(unit.raw)]
         self._met[mark] += 1
         if self._met[mark] <= self._kept[mark]:
             return

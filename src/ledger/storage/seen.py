@@ -11,7 +11,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from ledger.storage.files import make_folder
 from ledger.storage.store import Oid
@@ -21,6 +21,7 @@ create table if not exists head (oid text not null);
 create table if not exists origin (session text, ref blob, primary key (session, ref)) without rowid;
 create table if not exists line (session text, digest blob, times integer, primary key (session, digest)) without rowid;
 create table if not exists file (digest blob primary key, facts integer) without rowid;
+create table if not exists tail (path blob primary key, size integer, digest blob, is_over integer) without rowid;
 """
 
 
@@ -31,21 +32,28 @@ def digest(text: str | bytes) -> bytes:
     ).digest()
 
 
+class Tailed(NamedTuple):
+    """How far a growing transcript has been read: so many bytes, their digest, and whether that was its end."""
+
+    size: int
+    digest: bytes
+    is_over: bool
+
+
 class Seen:
     """What was recorded already; use it as a context manager: leaving it without an error keeps what was added."""
 
     def __init__(self, path: Path) -> None:
         self._db = _open(path)
 
-    def head(self) -> Oid | None:
-        """The commit of main up to which all origins are in here."""
-        row = self._db.execute("select oid from head").fetchone()
-        return None if row is None else str(row[0])
+    def heads(self) -> list[Oid]:
+        """The commits up to which all origins are in here."""
+        return [str(row[0]) for row in self._db.execute("select oid from head")]
 
-    def move_head(self, oid: Oid) -> None:
-        """Say that all origins up to this commit are in here."""
+    def move_heads(self, oids: Iterable[Oid]) -> None:
+        """Say that all origins up to these commits are in here."""
         self._db.execute("delete from head")
-        self._db.execute("insert into head values (?)", (oid,))
+        self._db.executemany("insert into head values (?)", ((oid,) for oid in oids))
 
     def origins(self, session: str) -> set[bytes]:
         """The digests of the refs of everything recorded of a session."""
@@ -76,6 +84,15 @@ class Seen:
     def add_file(self, content: bytes, facts: int) -> None:
         """Remember a file that was read whole."""
         self._db.execute("insert or replace into file values (?, ?)", (content, facts))
+
+    def tail(self, path: str) -> Tailed | None:
+        """How far the transcript at `path` has been read; None if it never was."""
+        row = self._db.execute("select size, digest, is_over from tail where path = ?", (digest(path),)).fetchone()
+        return None if row is None else Tailed(int(row[0]), bytes(row[1]), bool(row[2]))
+
+    def add_tail(self, path: str, read: Tailed) -> None:
+        """Remember how far a transcript has been read."""
+        self._db.execute("insert or replace into tail values (?, ?, ?, ?)", (digest(path), *read))
 
     def keep(self) -> None:
         """Keep what was added so far."""
