@@ -36,8 +36,11 @@ class Agent(Protocol):
         """The API that it speaks to the model."""
         ...
 
-    def furnish(self, home: Path, url: str) -> Mapping[str, str]:
-        """Writes the user's settings, so that the model is the one at `url`; returns what to add to the environment."""
+    def furnish(self, home: Path, worktree: Path, url: str) -> Mapping[str, str]:
+        """Writes the settings of a user who trusts the worktree and whose model is the one at `url`.
+
+        Returns what to add to the environment.
+        """
         ...
 
     def arguments(self, prompt: str, resume: str | None) -> Sequence[str]:
@@ -69,7 +72,7 @@ class Seat:
             "HOME": str(home),
             "TMPDIR": str(home / "tmp"),
             "TERM": "dumb",
-            **agent.furnish(home, url),
+            **agent.furnish(home, worktree, url),
         }
 
     def run(self, prompt: str, resume: str | None = None, seconds: float = 120) -> Ran:

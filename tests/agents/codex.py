@@ -12,6 +12,7 @@ NAME = "codex"
 PROGRAM = "codex"
 WIRE = responses
 
+# Of a project that is not trusted, Codex reads no hooks.
 CONFIG = """\
 model = "scripted-1"
 model_provider = "local"
@@ -27,6 +28,9 @@ stream_max_retries = 0
 
 [analytics]
 enabled = false
+
+[projects."{project}"]
+trust_level = "trusted"
 """
 
 # A model that Codex knows nothing of is not given the tool that edits files.
@@ -54,12 +58,12 @@ CATALOG = {
 }
 
 
-def furnish(home: Path, url: str) -> Mapping[str, str]:
+def furnish(home: Path, worktree: Path, url: str) -> Mapping[str, str]:
     folder = home / ".codex"
     folder.mkdir(exist_ok=True)
     catalog = folder / "models.json"
     catalog.write_text(json.dumps(CATALOG))
-    (folder / "config.toml").write_text(CONFIG.format(url=url, catalog=catalog))
+    (folder / "config.toml").write_text(CONFIG.format(url=url, catalog=catalog, project=worktree))
     return {}
 
 
