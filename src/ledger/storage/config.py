@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ class Config:
     redaction_rules: dict[str, str] = field(default_factory=dict)
     redaction_allow: tuple[str, ...] = ()
     denies_leased: bool = False  # an edit of a file that another session has leased; else the agent is warned
+    has_trailer: bool = False  # messages of agents' commits in the project name the session
 
 
 def read_config(path: Path) -> Config:
@@ -28,15 +30,16 @@ def read_config(path: Path) -> Config:
     import tomllib  # 9 ms, which most processes need not pay: a new ledger has no such file
 
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        # TOML knows dates, which no setting is and no schema; here they are the texts that they look like.
+        told = json.loads(json.dumps(tomllib.loads(path.read_text(encoding="utf-8")), default=str))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidError(f"{path} is not valid TOML", [Problem("config.toml", str(error))]) from error
     if not told:
         return Config()
     from ledger.core import schema  # with it come the schemas' parser and judge; an empty file needs neither
 
-    broken = schema.explain(schema.schema("config"), told)
-    if broken:
+    if not schema.is_valid("config", told):
+        broken = schema.explain(schema.schema("config"), told)
         raise InvalidError(f"{path} is not valid:", broken, hint="`ledger schema config` shows what it may hold")
     redaction = told.get("redaction", {})
     return Config(
@@ -45,4 +48,5 @@ def read_config(path: Path) -> Config:
         redaction_rules=redaction.get("rules", {}),
         redaction_allow=tuple(redaction.get("allow", ())),
         denies_leased=told.get("hooks", {}).get("leased") == "deny",
+        has_trailer=told.get("git", {}).get("trailer", False),
     )
