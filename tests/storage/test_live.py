@@ -473,3 +473,46 @@ def test_a_claim_that_cannot_be_written_is_an_error_of_the_disk_and_leaves_nothi
         live.claim(layout, ID)
     assert {path.name for path in layout.live.iterdir()} - {".clock", ".beat"} == {ID}
     assert verdict(layout) == "unreadable"
+
+
+def beat(layout: Layout, pid: int, ago: float = 0.0) -> None:
+    """What a hook does: it touches the file of the process that runs it."""
+    layout.beats.mkdir(mode=0o700, exist_ok=True)
+    layout.beat_of(pid).touch()
+    os.utime(layout.beat_of(pid), times=(0, time.time() - ago))
+
+
+def test_a_hook_that_ran_is_a_sign_of_life_of_every_claim_of_its_process(layout: Layout, sleeper: Sleeper) -> None:
+    live.claim(layout, ID, pid=sleeper.pid)
+    os.utime(layout.live_of(ID), times=(0, time.time() - 500))
+    assert live.look(layout, ID).age == pytest.approx(500, abs=5)  # type: ignore[union-attr]
+    beat(layout, sleeper.pid, ago=30)
+    found = live.look(layout, ID)
+    assert found is not None
+    assert (found.age, found.quiet) == (pytest.approx(30, abs=5), pytest.approx(0, abs=5))
+
+
+def test_a_hook_that_ran_proves_nothing_of_a_process_that_is_gone(layout: Layout, sleeper: Sleeper) -> None:
+    live.claim(layout, ID, pid=sleeper.pid)
+    beat(layout, sleeper.pid)
+    sleeper.kill()
+    sleeper.wait()
+    assert verdict(layout) == "dead"
+
+
+def test_signs_of_life_are_swept_when_their_process_is_long_gone(layout: Layout, sleeper: Sleeper) -> None:
+    beat(layout, os.getpid(), ago=5_000)
+    beat(layout, sleeper.pid, ago=5_000)
+    (layout.beats / "README").touch()
+    assert live.sweep_beats(layout) == 0
+    sleeper.kill()
+    sleeper.wait()
+    assert live.sweep_beats(layout) == 1
+    assert {path.name for path in layout.beats.iterdir()} == {str(os.getpid()), "README"}
+    beat(layout, sleeper.pid, ago=5)
+    assert live.sweep_beats(layout) == 0
+
+
+def test_without_a_folder_for_signs_of_life_there_are_none(layout: Layout) -> None:
+    layout.beats.rmdir()
+    assert live.sweep_beats(layout) == 0

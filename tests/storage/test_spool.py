@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from ledger.storage.files import write_file
 from ledger.storage.layout import Layout
 from ledger.storage.spool import Fired
 
-PLACE = str(uuid.uuid4())
+PLACE = uuid.uuid4().hex
 RAW = b'{"session_id": "s", "text": "caf\xc3\xa9"}\n\0\xff'
 
 
@@ -24,7 +26,7 @@ def temporary(tmp_path: Path, layout: Layout, monkeypatch: pytest.MonkeyPatch) -
     """The folder for temporary files, and in it where this ledger's payloads go if they cannot be spooled in it."""
     folder = tmp_path / "temporary"
     folder.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))
     write_file(layout.place_id, f"{PLACE}\n".encode(), durable=False)
     return folder / f"ledger-{os.geteuid()}" / PLACE
 
@@ -147,3 +149,42 @@ def test_the_process_that_drains_is_the_one_that_says_so(layout: Layout, content
     assert spool.draining(layout) is None
     layout.draining.write_bytes(content)
     assert spool.draining(layout) == pid
+
+
+@pytest.mark.parametrize("named", ["/nonexistent", "relative", ""])
+def test_a_folder_for_temporary_files_that_is_none_is_not_used(
+    layout: Layout, temporary: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    monkeypatch.setenv("TMPDIR", named)
+    unwritable(layout)
+    captured = spool.put(layout, "codex", "Stop", 1, RAW)
+    assert captured.path.parents[1] == Path("/tmp", temporary.parent.name, PLACE)
+    assert spool.waiting(layout) == [captured]
+    shutil.rmtree(captured.path.parents[1])
+    with suppress(OSError):  # that of others in it stays
+        captured.path.parents[2].rmdir()
+
+
+def test_what_was_counted_elsewhere_counts(layout: Layout, temporary: Path) -> None:
+    unwritable(layout)
+    spool.put(layout, "codex", "Stop", 1, RAW)
+    shutil.rmtree(layout.spool / "fired")
+    spool.count(layout, "codex", "Stop", "x")
+    assert (temporary / "fired" / "codex~Stop").read_bytes() == b"x"
+    assert spool.fired(layout) == {("codex", "Stop"): Fired(1)}
+
+
+def test_a_place_without_a_name_has_no_spool_elsewhere(layout: Layout, temporary: Path) -> None:
+    layout.place_id.write_text("../../etc\n")
+    unwritable(layout)
+    with pytest.raises(StorageError):
+        spool.put(layout, "codex", "Stop", 1, RAW)
+
+
+def test_a_draft_that_a_killed_hook_left_is_removed_a_week_later(layout: Layout) -> None:
+    old, new = layout.spool / "tmp" / "codex~Stop~1~old", layout.spool / "tmp" / "codex~Stop~1~new"
+    for path, days in ((old, 8), (new, 6)):
+        path.write_bytes(b"half")
+        os.utime(path, times=(0, time.time() - days * 86_400))
+    assert spool.sweep_drafts(layout) == 1
+    assert list((layout.spool / "tmp").iterdir()) == [new]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shlex
 import shutil
 import subprocess
-import uuid
 from collections.abc import Collection
 from importlib.resources import files as resources
 from pathlib import Path
@@ -55,7 +55,7 @@ def equip(layout: Layout, python: str, answering: Collection[tuple[str, str]] = 
             make_folder(folder)
         make(layout)
         if not layout.place_id.exists():
-            write_file(layout.place_id, f"{uuid.uuid4()}\n".encode(), durable=True)
+            write_file(layout.place_id, f"{secrets.token_hex(16)}\n".encode(), durable=True)
         if _is_there(layout.hook, wanted):
             return False
         write_file(layout.hook, wanted, durable=True, mode=HOOK_MODE)
@@ -106,7 +106,7 @@ def _text(layout: Layout, python: str, answering: Collection[tuple[str, str]]) -
 def _tools(layout: Layout) -> dict[str, str] | None:
     """The programs by which the shell makes a payload safe; None where they are missing, or do not sync one file."""
     found = {name: shutil.which(name) or "" for name in _TOOLS}
-    draft = layout.spool / "tmp" / f"trial~{uuid.uuid4()}"
+    draft = layout.spool / "tmp" / f"trial~{secrets.token_hex(16)}"
     trial = [found["dd"], f"of={draft}", "bs=64k", "conv=fsync"]
     try:
         # Some programs called sync take no names, and sync everything: those say nothing of one that is not there.

@@ -6,6 +6,9 @@ file besides and touches it every `BEAT` seconds, so that its death and its sile
 
 Nobody is called dead for silence: that takes proof. Ages are told by the clock that gives files their times, and
 by no other: a local clock that is days off must make nobody seem dead.
+
+An agent whose hooks are run gives a sign of life with each of them: its hook touches `live/.beat/<pid>`, which counts
+for every claim of that process. It is the process's and no session's, because a hook in sh knows no session.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import secrets
 import stat
 import threading
@@ -42,6 +46,7 @@ _LOCK_SECONDS = 5.0
 _WIDTH = 1024  # a file is rewritten in place, so that locks on it hold: every form of it has one width
 _ATTEMPTS = 3
 _CLOCK = ".clock"
+_PID = re.compile(r"[1-9][0-9]{0,9}")
 _UNREADABLE = "its live file cannot be read"
 _locked: set[int] = set()  # the descriptors by which this process holds its sessions
 _NOT_OURS = {errno.ELOOP, errno.ENXIO, errno.EACCES}  # a link, a socket, somebody else's: nothing that we wrote
@@ -209,6 +214,19 @@ def look_at_all(layout: Layout) -> dict[str, Live]:
     return {one.session: one for one in found if one is not None}
 
 
+def sweep_beats(layout: Layout) -> int:
+    """Remove the signs of life of processes that are gone, unless they are fresh; how many.
+
+    A process of another container is not seen here: its next hook gives a new sign.
+    """
+    now, swept = file_clock(layout), 0
+    for path in _beats(layout):
+        if find_process(int(path.name)) is None and now - (modified(path) or now) > STALE:
+            path.unlink(missing_ok=True)
+            swept += 1
+    return swept
+
+
 def is_dead(layout: Layout, session: str) -> bool:
     """Whether the process behind a session is proven dead; never for want of a live file, or of a heartbeat."""
     found = look(layout, session)
@@ -236,6 +254,13 @@ def _path(layout: Layout, session: str) -> Path:
 def _paths(layout: Layout) -> Iterator[Path]:
     with suppress(FileNotFoundError):
         yield from (path for path in sorted(layout.live.iterdir()) if SessionId.form.fullmatch(path.name))
+
+
+def _beats(layout: Layout) -> list[Path]:
+    try:
+        return [path for path in layout.beats.iterdir() if _PID.fullmatch(path.name)]
+    except FileNotFoundError:
+        return []
 
 
 def _running(pid: int) -> Process:
@@ -343,9 +368,17 @@ def _look(path: Path, now: float) -> Live | None:
     age = max(0.0, now - content.touched)
     if made is None:
         return Live(path.name, None, "unreadable", _UNREADABLE, age, age, content.is_locked)
+    # A hook that ran is something done, and as good a sign of life as the file's own.
+    done = max(0.0, now - _beaten(path, made))
+    age = min(age, done)
     verdict, why = _judge(made, age, is_locked=content.is_locked)
     told = max(0.0, now - made.since)
-    return Live(path.name, made, verdict, why, age, told if made.lasting else min(told, age), content.is_locked)
+    return Live(path.name, made, verdict, why, age, min(told, done if made.lasting else age), content.is_locked)
+
+
+def _beaten(path: Path, made: Claim) -> float:
+    """When a hook of the claim's process last ran, in seconds since 1970; 0 where none has."""
+    return (modified(Layout(path.parent.parent).beat_of(made.pid)) or 0.0) if _is_here(made) else 0.0
 
 
 def _stable(path: Path) -> tuple[_Content | None, Claim | None]:

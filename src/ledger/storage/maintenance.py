@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ledger.errors import BusyError, StorageError
-from ledger.storage import journal
+from ledger.storage import journal, live, spool
 from ledger.storage.files import modified
 from ledger.storage.journal import Journal
 from ledger.storage.layout import Layout
@@ -59,6 +59,8 @@ def gc(layout: Layout, *, timeout: float = 0.0, is_full: bool = False) -> list[M
         done = [_maintain(git_dir, is_full) for git_dir in layout.repositories]
         cut_journals(layout)
         _discard_left_locks(layout)
+        live.sweep_beats(layout)
+        spool.sweep_drafts(layout)
         return done
 
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-import tempfile
-import uuid
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,13 +19,23 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from ledger.errors import InvalidError, Problem, StorageError
-from ledger.storage.files import FILE_MODE, make_folder, refusals, storage_error, sync_folder, write_all, write_file
+from ledger.storage.files import (
+    FILE_MODE,
+    make_folder,
+    modified,
+    refusals,
+    storage_error,
+    sync_folder,
+    write_all,
+    write_file,
+)
 from ledger.storage.layout import SPOOL, Layout
 
 WORD = re.compile(r"[A-Za-z0-9_-]{1,40}")  # an agent, or an event
 _NAME = re.compile(rf"({WORD.pattern})~({WORD.pattern})~([0-9]{{1,10}})~([A-Za-z0-9-]{{1,64}})")
-_PLACE = re.compile(r"[0-9a-f-]{36}")
+_PLACE = re.compile(r"[0-9a-f]{32}")
 _REASON = ".reason"
+_LEFT = 7 * 86_400  # seconds
 
 Mark = Literal["x", "o", "p"]  # kept; passed over for LEDGER_OFF; passed over while hooks are switched off
 
@@ -66,7 +75,7 @@ def put(layout: Layout, agent: str, event: str, pid: int, raw: bytes) -> Capture
     ledger nor the folder for temporary files can be written.
     """
     require_words(agent, event)
-    name = f"{agent}~{event}~{pid}~{uuid.uuid4()}"
+    name = f"{agent}~{event}~{pid}~{os.urandom(16).hex()}"
     try:
         return _put_here(layout, name, raw)
     except OSError as fault:
@@ -165,6 +174,20 @@ def fired(layout: Layout) -> dict[tuple[str, str], Fired]:
     return {hook: Fired(*(found[ord(mark)] for mark in "xop")) for hook, found in sorted(marks.items())}
 
 
+def sweep_drafts(layout: Layout) -> int:
+    """Remove what hooks that were killed have left half-written, a week later; how many.
+
+    None of it was acknowledged. A hook that slept for so long, with its machine, would find its draft gone.
+    """
+    swept = 0
+    for path in (path for spool in _spools(layout) for path in _files(spool / "tmp")):
+        if time.time() - (modified(path) or time.time()) > _LEFT:
+            with suppress(OSError):
+                path.unlink()
+                swept += 1
+    return swept
+
+
 def draining(layout: Layout) -> int | None:
     """The process that says it drains in the background, whether it lives or not; None where none does."""
     try:
@@ -228,7 +251,9 @@ def _elsewhere(layout: Layout) -> list[Path]:
     if _PLACE.fullmatch(place) is None:
         return []
     # Whoever drains may have another $TMPDIR than the agent whose hook it was.
-    roots = dict.fromkeys((tempfile.gettempdir(), "/tmp"))  # noqa: S108 - the folders below it must be ours
+    wanted, usual = os.environ.get("TMPDIR", ""), "/tmp"  # noqa: S108 - the folders below it must be ours
+    usable = wanted.startswith("/") and os.access(wanted, os.W_OK | os.X_OK)
+    roots = dict.fromkeys((wanted, usual) if usable else (usual,))
     return [Path(root, f"ledger-{os.geteuid()}", place) for root in roots]
 
 
