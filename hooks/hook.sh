@@ -49,10 +49,10 @@ keep() {
     # A full disk shows here, while nothing has been read yet.
     [ -d "$ledger/spool/new" ] && [ -x "$dd" ] && printf '%8192s' '' >"$draft" || return
     came=partly
-    "$dd" of="$draft" bs=64k conv=fsync || return
+    LC_ALL=C "$dd" of="$draft" bs=64k conv=fsync || return
     came=whole
     [ -s "$draft" ] || return # nothing was said
-    "$mv" "$draft" "$ledger/spool/new/$name" && "$sync" "$ledger/spool/new"
+    LC_ALL=C "$mv" "$draft" "$ledger/spool/new/$name" && LC_ALL=C "$sync" "$ledger/spool/new"
 }
 
 # What the shell cannot do: keep a payload elsewhere, make folders anew, sync without a program for it.
