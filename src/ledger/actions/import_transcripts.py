@@ -16,7 +16,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ledger.actions.append import Draft, append_private, publish
+from ledger.actions.append import Appended, Draft, append_private, publish
 from ledger.actions.find import tips
 from ledger.actions.tip import Author, event_of
 from ledger.core.clock import stamp
@@ -117,15 +117,27 @@ def unrecorded(place: Place, seen: Seen, session: str, drafts: Sequence[Draft]) 
 
 def catch_up(place: Place, seen: Seen) -> None:
     """Bring the index of origins up to the present tips."""
-    known = [oid for oid in seen.heads() if place.store.find(oid)]
-    heads = tips(place)
-    if set(heads) == set(known):
+    heads, before = tips(place), seen.heads()
+    if set(heads) == set(before):
         return
-    # The ends of sessions' own lines too: a long turn is not read again with every payload of it.
+    # The ends of sessions' own lines are among them: a long turn is not read again with every payload of it.
+    known = [oid for oid in heads if oid in before]
+    if len(known) < len(heads):
+        known = [oid for oid in before if place.store.find(oid)]
     commits = place.store.walk(heads, known, order="newest")
     events = (event_of(commit) for commit in commits)
     seen.add_origins((e.session, e.origin["ref"]) for e in events if e.origin is not None)
     seen.move_heads(heads)
+
+
+def remember_events(place: Place, seen: Seen, done: Appended) -> None:
+    """Put what was written just now into the index of origins."""
+    if not done.events:
+        return
+    seen.add_origins((e.session, e.origin["ref"]) for e in done.events if e.origin is not None)
+    # Somebody else may have written in between: then what lies there is still to be read.
+    if not set(place.store.commit(done.commits[0]).parents).isdisjoint(seen.heads()):
+        seen.add_head(done.commits[-1])
 
 
 def remember_lines(place: Place, seen: Seen) -> None:

@@ -55,6 +55,10 @@ class Seen:
         self._db.execute("delete from head")
         self._db.executemany("insert into head values (?)", ((oid,) for oid in oids))
 
+    def add_head(self, oid: Oid) -> None:
+        """Say so of one more commit."""
+        self._db.execute("insert into head values (?)", (oid,))
+
     def origins(self, session: str) -> set[bytes]:
         """The digests of the refs of everything recorded of a session."""
         return {row[0] for row in self._db.execute("select ref from origin where session = ?", (session,))}
