@@ -13,7 +13,7 @@ AGENT_VERSIONS := @openai/codex@0.169.0 @google/gemini-cli@0.61.0 opencode-ai@1.
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types floors coverage bench agents constraints clean
+.PHONY: help demo test torture check lint types floors coverage bench agents constraints clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -23,6 +23,9 @@ demo: $(READY)  ## a tour of the ledger, in a folder that is thrown away
 
 test: $(READY)  ## run the suite
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+torture: $(READY)  ## run the sweeps that take minutes: a kill at every call of the system, and the like
+	$(BIN)/pytest -m slow $(PYTEST_ARGS)
 
 check: lint types floors coverage  ## all that must hold before a change is merged
 
