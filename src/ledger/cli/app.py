@@ -32,6 +32,9 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "init": Entry("Set up", "init", "Make a ledger for this project."),
+    "pause": Entry("Set up", "pause", "Stop recording for a while; the gap is marked as one."),
+    "unpause": Entry("Set up", "unpause", "Go on recording."),
+    "statusline": Entry("Set up", "statusline", "Print one line for the foot of an agent's window."),
     "demo": Entry("Set up", "demo", "Take a tour of the ledger, in a folder that is thrown away."),
     "set": Entry("Write", "set", "Give a key a value."),
     "delete": Entry("Write", "delete", "Take a key's value away."),

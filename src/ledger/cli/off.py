@@ -15,6 +15,7 @@ from ledger.storage.layout import Layout
 from ledger.storage.switches import NAMES, STOPPED, Switch, switches
 
 if TYPE_CHECKING:
+    from ledger.actions.append import Draft
     from ledger.actions.switch import Recorded, Switched
 
 Name = Annotated[str, typer.Argument(help=f"One of {', '.join(NAMES)}.", metavar="SWITCH", show_default=False)]
@@ -27,14 +28,15 @@ def command(context: typer.Context, name: Name, because: Because = None) -> None
     sync: what sessions share stays on their own lines, and main stands still. hooks: hooks record and answer nothing.
     remote: nothing is exchanged with other machines. all: nothing is written at all. Reading always works.
     """
-    from ledger.actions.switch import turn_off
+    from ledger.actions.switch import switch_draft, turn_off
 
     call, layout = Call.of(context), layout_of(context, name)
     because = text_given(because, "reason") if because else None
-    done = turn_off(layout, _account(call, name, because or ""), lambda: record(call, name, because, on=False))
+    draft = switch_draft(name, on=False, because=because)
+    done = turn_off(layout, account(call, name, because or ""), lambda: record(call, draft))
     answer(call, name, done, on=False)
     stopped = STOPPED[name]
-    call.out.words(f"Off: {stopped}. Once it may go on: ledger on {name}" if done.changed else _already(layout, name))
+    call.out.words(f"Off: {stopped}. Once it may go on: ledger on {name}" if done.changed else already(layout, name))
 
 
 def layout_of(context: typer.Context, name: str) -> Layout:
@@ -52,13 +54,13 @@ def layout_of(context: typer.Context, name: str) -> Layout:
     return Layout(root)
 
 
-def record(call: Call, name: str, because: str | None, *, on: bool) -> Recorded:
+def record(call: Call, draft: Draft) -> Recorded:
     """Write the event of a switch in the name of the call's session."""
-    from ledger.actions.switch import Recorded, switch_draft
+    from ledger.actions.switch import Recorded
 
     with call.ledger() as ledger:
         session = call.writer(ledger)
-        return Recorded(session.author, session.write([switch_draft(name, on=on, because=because)]))
+        return Recorded(session.author, session.write([draft]))
 
 
 def answer(call: Call, name: str, done: Switched, *, on: bool, more: dict[str, Any] | None = None) -> None:
@@ -75,7 +77,7 @@ def answer(call: Call, name: str, done: Switched, *, on: bool, more: dict[str, A
         call.out.words(f"Not recorded: {why.message}")
 
 
-def _account(call: Call, name: str, because: str) -> Switch:
+def account(call: Call, name: str, because: str) -> Switch:
     """What is known of the switch before anything is recorded."""
     from ledger.actions.tip import PERSON
     from ledger.api import system_sources
@@ -87,6 +89,7 @@ def _account(call: Call, name: str, because: str) -> Switch:
     return Switch(name, stamp(sources.now()), session, call.named or PERSON, because)
 
 
-def _already(layout: Layout, name: str) -> str:
+def already(layout: Layout, name: str) -> str:
+    """Since when a switch is off, in words."""
     (there,) = (one for one in switches(layout) if one.name == name)
     return f"Off already: {there.words()}."

@@ -21,11 +21,12 @@ def command(context: typer.Context, name: Name, because: Because = None) -> None
 
     With sync, what sessions kept to themselves meanwhile is brought to main; nothing of it is lost.
     """
-    from ledger.actions.switch import Brought, turn_on
+    from ledger.actions.switch import Brought, switch_draft, turn_on
 
     call, layout = Call.of(context), layout_of(context, name)
     because = text_given(because, "reason") if because else None
-    done = turn_on(layout, name, lambda: record(call, name, because, on=True))
+    draft = switch_draft(name, on=True, because=because)
+    done = turn_on(layout, name, lambda: record(call, draft))
     brought = _bring(call) if done.recorded is not None and name in (SYNC, ALL) else Brought()
     more = {"brought": list(brought.sessions), "left": [session for session, _ in brought.left]}
     answer(call, name, done, on=True, more=more)
