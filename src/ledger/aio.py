@@ -174,6 +174,8 @@ class AsyncLedger:
     policy = _of_ledger(Ledger.policy)
     agents = _of_ledger(Ledger.agents)
     restore_if_needed = _of_ledger(Ledger.restore_if_needed)
+    drain = _of_ledger(Ledger.drain)
+    settle = _of_ledger(Ledger.settle)
 
     def watch(
         self, *, since: str | None = None, session: str | None = None, own: bool = False

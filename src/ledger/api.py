@@ -16,7 +16,7 @@ import socket
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -37,10 +37,11 @@ from ledger.storage.installed import find_policy
 from ledger.storage.layout import Layout
 from ledger.storage.place import Place
 from ledger.storage.queue import Queue
-from ledger.storage.switches import ALL, require_on
+from ledger.storage.switches import ALL, is_off, require_on
 
 if TYPE_CHECKING:
     from ledger.actions.append import Appended
+    from ledger.actions.drain import Drained
     from ledger.actions.log import Logged
     from ledger.actions.restore_journal import Restored
     from ledger.actions.session import Session
@@ -176,6 +177,27 @@ class Ledger:
         from ledger.actions.session import Session
 
         return Session(self.place, find_session(self.place, name), {})
+
+    def drain(self, *, wait: float = 60.0, most_tail: int | None = None) -> Drained:
+        """Turn what hooks captured into events, and end the sessions whose process went while they waited.
+
+        While writing is turned off nothing is done. Transcripts that grew by more than `most_tail` bytes are left to
+        the next drain. Raises BusyError while somebody else drains for longer than `wait` seconds, NewerFormatError,
+        RefusedError for a clock that jumped, and StorageError; what was captured is safe then, and waits.
+        """
+        from ledger.actions.drain import drain
+
+        done = drain(self.place, wait=wait, most_tail=most_tail)
+        return replace(done, ended=tuple(self.settle()))
+
+    def settle(self) -> list[str]:
+        """End the sessions, recorded by hooks, whose process went while they waited; gives back their ids.
+
+        Raises what a write raises; while writing is turned off nothing is done.
+        """
+        from ledger.actions.settle import settle
+
+        return [] if is_off(self.place.layout, ALL) else settle(self.place)
 
     def restore_if_needed(self, rewritten: Sequence[Path] = ()) -> None:
         """After an unclean stop, bring back from the journal what was acknowledged; see `restored`.
