@@ -1,0 +1,151 @@
+"""Drain: the process behind the hooks, which turns what they captured into events while nobody waits for it.
+
+A hook starts it as `drain.py LEDGER` where none runs. It stays for a while, because most payloads come soon after
+others and to start takes longer than to drain; then it is gone, and the next hook starts another. What goes wrong is
+a line in the ledger's log: the payloads stay where they are, and the next drain tries again.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ledger.errors import BusyError, LedgerError
+from ledger.storage import spool
+from ledger.storage.files import write_file
+from ledger.storage.layout import Layout
+from ledger.storage.locks import Lock
+
+if TYPE_CHECKING:
+    from ledger.api import Ledger
+
+# To start takes 0.25 s of a processor, to stay next to nothing: with half a minute, whatever comes more slowly than
+# that costs at most 1 %.
+SILENCE = 30.0
+STEP = 0.05
+LOOK = 2.0  # between two looks at the folder where payloads wait that the ledger's own could not take
+NICE = 10
+
+_LOG = "drain.log"
+_LOG_BYTES = 256 * 1024
+
+
+def main(arguments: list[str]) -> int:
+    """Drain the ledger that is named, for as long as payloads come; always 0."""
+    layout = Layout(Path(arguments[0]))
+    silence = float(arguments[1]) if len(arguments) > 1 else SILENCE
+    _step_back(layout)
+    try:
+        with Lock(_lock(layout)).hold(0):
+            run(layout, silence)
+    except BusyError:
+        _name_other(layout)
+    except Exception as fault:  # noqa: BLE001 - nobody reads what this process would say at its end
+        note(layout, _words(fault))
+    return 0
+
+
+def run(layout: Layout, silence: float) -> None:
+    """Drain whatever comes, until nothing has come for `silence` seconds."""
+    from ledger.api import open_ledger
+
+    with open_ledger(layout.root) as ledger:
+        while True:
+            _stay(layout, ledger, silence)
+            layout.draining.unlink(missing_ok=True)
+            # A hook puts its payload down and then looks for us; we go and then look for payloads: one of us sees.
+            if not _is_new(layout, _drained(layout, ledger)):
+                return
+
+
+def note(layout: Layout, text: str) -> None:
+    """Leave a line in the log, without secrets; a log that is full begins anew, and the last one is kept."""
+    from ledger.core.redaction import default_redactor
+
+    path = layout.logs / _LOG
+    with suppress(OSError):
+        if path.exists() and path.stat().st_size > _LOG_BYTES:
+            path.replace(path.with_name(f"{_LOG}.1"))
+        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "a", encoding="utf-8", errors="replace") as log:
+            log.write(f"{moment} {default_redactor().text(' '.join(text.split()))}\n")
+
+
+def _stay(layout: Layout, ledger: Ledger, silence: float) -> None:
+    left: set[str] = set()
+    end = time.monotonic() + silence
+    while True:
+        _name_us(layout)
+        if _is_new(layout, left):
+            left = _drained(layout, ledger)
+            end = time.monotonic() + silence
+        elif time.monotonic() >= end:
+            return
+        _wait(layout, left, min(end, time.monotonic() + LOOK))
+
+
+def _wait(layout: Layout, left: set[str], until: float) -> None:
+    """Wait for something new in the ledger's own spool: to list an empty folder takes 4 µs."""
+    while time.monotonic() < until and left.issuperset(_names(layout)):
+        time.sleep(STEP)
+
+
+def _names(layout: Layout) -> list[str]:
+    try:
+        return os.listdir(layout.spool / "new")  # noqa: PTH208 - twenty times a second
+    except OSError:
+        return []
+
+
+def _is_new(layout: Layout, left: set[str]) -> bool:
+    return any(one.path.name not in left for one in spool.waiting(layout))
+
+
+def _drained(layout: Layout, ledger: Ledger) -> set[str]:
+    """Drain once; gives back the names of what waited before and waits all the same."""
+    before = {one.path.name for one in spool.waiting(layout)}
+    try:
+        for problem in ledger.drain().unread:
+            note(layout, problem)
+    except LedgerError as error:
+        note(layout, _words(error))
+    return before & {one.path.name for one in spool.waiting(layout)}
+
+
+def _words(fault: Exception) -> str:
+    return fault.message if isinstance(fault, LedgerError) else f"{type(fault).__name__}: {fault}"
+
+
+def _lock(layout: Layout) -> Path:
+    return layout.locks / "draining"
+
+
+def _name_us(layout: Layout) -> None:
+    # The hook that started another one meanwhile has put that one's name here.
+    if spool.draining(layout) != os.getpid():
+        write_file(layout.draining, f"{os.getpid()}\n".encode(), durable=False)
+
+
+def _name_other(layout: Layout) -> None:
+    holder = Lock(_lock(layout)).holder()
+    if holder is not None:
+        with suppress(OSError):
+            write_file(layout.draining, f"{holder}\n".encode(), durable=False)
+
+
+def _step_back(layout: Layout) -> None:
+    """Be out of everybody's way: of the agent's terminal and its signals, of its folder, and behind in the queue."""
+    with suppress(OSError):
+        os.setsid()
+    with suppress(OSError):
+        os.chdir(layout.root)
+    os.nice(NICE)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
