@@ -14,11 +14,18 @@ import typer
 
 from ledger.cli.output import Form, Output
 from ledger.cli.words import counted
-from ledger.errors import UsageError
+from ledger.errors import LedgerError, UsageError
+from ledger.storage.spool import waiting
 
 if TYPE_CHECKING:
+    from ledger.actions.drain import Drained
     from ledger.actions.session import Session
     from ledger.api import Ledger, Sources
+
+_PATIENCE = 2.0  # seconds that a call waits for somebody else who drains
+_TAIL = (
+    8 * 1024 * 1024
+)  # bytes of a transcript that a call takes in on its way; more is left to the process behind hooks
 
 
 @dataclass(slots=True)
@@ -64,13 +71,15 @@ class Call:
         return bool(self.options.get("user"))
 
     @contextmanager
-    def ledger(self, *, only_reads: bool = False) -> Iterator[Ledger]:
+    def ledger(self, *, only_reads: bool = False, settles: bool = False) -> Iterator[Ledger]:
         """The ledger that the call is about, open; raises NotALedgerError where there is none.
 
-        That of the user's own is made for the first write; to who `only_reads` one that is not there is empty.
+        What hooks captured is in it. That of the user's own is made for the first write; to who `only_reads` one that
+        is not there is empty. Who `settles` sees sessions ended whose process went while they waited.
         """
         with self._users_own(only_reads=only_reads) if self.is_for_user else self._open() as ledger:
             self._tell_restored(ledger)
+            self._drain(ledger, settles=settles)
             yield ledger
 
     def _open(self) -> Ledger:
@@ -105,6 +114,25 @@ class Call:
         from ledger.api import system_sources
 
         return (self.sources or system_sources()).now()
+
+    def _drain(self, ledger: Ledger, *, settles: bool) -> None:
+        """Record what waits. Whatever comes of it, the call goes on: what was captured is safe, and can wait."""
+        layout = ledger.place.layout
+        if layout is None:
+            return
+        try:
+            if waiting(layout):
+                self._tell_drained(ledger.drain(wait=_PATIENCE, most_tail=_TAIL))
+            elif settles:
+                ledger.settle()
+        except LedgerError as error:
+            self.out.words(f"What hooks captured is not all recorded yet: {error.message}")
+        except Exception as fault:  # noqa: BLE001 - what is wrong there must not keep anybody from reading
+            self.out.words(f"What hooks captured is not all recorded yet: {type(fault).__name__}: {fault}")
+
+    def _tell_drained(self, done: Drained) -> None:
+        if done.rejected:
+            self.out.words(f"{counted(done.rejected, 'captured payload')} could not be recorded: ledger doctor")
 
     def _tell_restored(self, ledger: Ledger) -> None:
         if ledger.restored is not None and ledger.restored.changed:

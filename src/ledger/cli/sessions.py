@@ -35,7 +35,7 @@ def command(context: typer.Context, with_ended: All = False, number: Number = 50
     from ledger.actions.roster import past_sessions
 
     call = Call.of(context)
-    with call.ledger() as ledger:
+    with call.ledger(settles=True) as ledger:
         found = presence(ledger.place)
         ended = [absent(one) for one in past_sessions(ledger.place, number)] if with_ended else []
     call.out.answer([document(one) for one in (*found, *ended)], lambda: table(call.out, (*found, *ended), call.now()))

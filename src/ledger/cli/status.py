@@ -49,7 +49,7 @@ def command(context: typer.Context) -> None:
     from ledger.actions.todo import open_tasks
 
     call = Call.of(context)
-    with call.ledger() as ledger:
+    with call.ledger(settles=True) as ledger:
         place = ledger.place
         found = Found(ledger, presence(place), live_leases(place), open_tasks(place), call.now())
         answer = {"ledger": str(ledger.path)} | {name: section.read(found) for name, section in SECTIONS.items()}
