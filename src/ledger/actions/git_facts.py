@@ -52,11 +52,12 @@ class GitSaid(NamedTuple):
     heard: Heard
 
 
-def hear_git(place: Place, raw: bytes, time: str, spoke: Mapping[int, Whose] | None = None) -> GitSaid:
+def hear_git(place: Place, raw: bytes, time: str, spoke: Mapping[int, tuple[str, str]] | None = None) -> GitSaid:
     """What a payload of a git hook says, captured at `time` (UTC); facts of commits are filled in from the repository.
 
-    `spoke` names the agents' sessions whose own payloads are drained along with this one, by the process that sent
-    them: a session that has only begun has claimed nothing yet. Raises InvalidError for what is no such payload.
+    `spoke` names the sessions whose own payloads are drained along with this one, by the process that sent them, each
+    as its agent and the agent's own id: a session that has only begun has claimed nothing yet. Raises InvalidError for
+    what is no such payload.
     """
     told = git_heard(raw, time)
     session, whose = _whose(place, told, spoke or {})
@@ -65,7 +66,7 @@ def hear_git(place: Place, raw: bytes, time: str, spoke: Mapping[int, Whose] | N
     return GitSaid(whose.agent, session, Heard(whose.key, drafts, cwd=told.cwd, ends_turn=whose.agent == PERSON))
 
 
-def _whose(place: Place, told: GitHeard, spoke: Mapping[int, Whose]) -> tuple[SessionId, Whose]:
+def _whose(place: Place, told: GitHeard, spoke: Mapping[int, tuple[str, str]]) -> tuple[SessionId, Whose]:
     for found in _named(place, told.session):
         return found
     around = list(_around(place, told.processes, spoke))
@@ -93,7 +94,7 @@ def _on_roster(place: Place, session: str) -> Iterator[tuple[SessionId, Whose]]:
 
 
 def _around(
-    place: Place, processes: tuple[ProcessId, ...], spoke: Mapping[int, Whose]
+    place: Place, processes: tuple[ProcessId, ...], spoke: Mapping[int, tuple[str, str]]
 ) -> Iterator[tuple[SessionId, Whose]]:
     """The sessions whose processes are around git, the nearest first."""
     claims = _claims(place)
@@ -101,17 +102,19 @@ def _around(
         if process in claims:
             yield from _on_roster(place, claims[process])
         elif process.pid in spoke:
-            whose = spoke[process.pid]
+            whose = Whose(*spoke[process.pid])
             yield SessionId.of(*whose), whose
 
 
 def _claims(place: Place) -> dict[ProcessId, str]:
     here = this_machine()
     found = {} if place.layout is None else live.look_at_all(place.layout)
+    claims = [(one.claim, session) for session, one in found.items() if one.claim is not None]
+    # One process may have begun a session after another: the one that did something last is the present one.
     return {
-        ProcessId(one.claim.pid, one.claim.started): session
-        for session, one in found.items()
-        if one.claim is not None and (one.claim.boot, one.claim.pids) == (here.boot, here.pids)
+        ProcessId(claim.pid, claim.started): session
+        for claim, session in sorted(claims, key=lambda one: one[0].since)
+        if (claim.boot, claim.pids) == (here.boot, here.pids)
     }
 
 
