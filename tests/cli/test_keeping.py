@@ -363,6 +363,32 @@ def test_validate_judges_an_event_with_its_envelope_too(ledger: Run) -> None:
     assert told["problems"] == [{"path": "more", "rule": "is not a field of the envelope"}]
 
 
+def test_validate_knows_the_files_of_a_ledgers_tree_by_where_they_lie(run: Run) -> None:
+    run("init")
+    run("set", "auth/decision", "x")
+    run("task", "create", "Write it")
+    run("policy", "set", "n/*", "counter")
+    subprocess.run(["git", "clone", "-q", ".ledger/ledger.git", "tree"], check=True)
+    files = sorted(str(path) for path in Path("tree").rglob("*.yaml"))
+    told = {one["file"]: one for one in json.loads(run("validate", *files, "--json").out)}
+    assert all(one["ok"] for one in told.values())
+    kinds = {one["schema"] for one in told.values()}
+    assert kinds == {"entry", "ledger", "policy", "session", "task"}
+    entry = Path("tree/context/auth/decision.yaml")
+    entry.write_text(entry.read_text().replace("policy: lww", "policy: 7"))
+    result = run("validate", str(entry))
+    assert (result.code, result.out.startswith(f"{entry}: invalid (entry)\n  policy: 7 is not")) == (1, True)
+
+
+def test_validate_knows_a_json_schema(run: Run) -> None:
+    Path("port.yaml").write_text("$schema: https://json-schema.org/draft/2020-12/schema\ntype: integer\n")
+    Path("wrong.yaml").write_text("$schema: https://json-schema.org/draft/2020-12/schema\ntype: number of a port\n")
+    assert run("validate", "port.yaml") == (0, "port.yaml: valid (JSON Schema)\n", "")
+    result = run("validate", "wrong.yaml")
+    assert (result.code, result.out.splitlines()[0]) == (1, "wrong.yaml: invalid (JSON Schema)")
+    assert result.out.splitlines()[1].startswith("  type: ")
+
+
 SECRET = "ghp_" + "1a2B3c4D5e6F7g8H9i0J1k2L3m4N5o6P7q8R"
 
 

@@ -16,6 +16,17 @@ from ledger.errors import InvalidError, Problem, UsageError
 _ID = "00000000-0000-7000-8000-000000000000"
 _TIME = "2000-01-01T00:00:00.000000Z"
 
+_NAMED = {"config.toml": "config", "policy.yaml": "policy", "ledger.yaml": "ledger"}
+# A ledger that was cloned or exported as files: each lies where it lies in a commit's tree.
+_PLACED = {
+    "context": "entry",
+    "conflicts": "conflicts",
+    "sessions": "session",
+    "tasks": "task",
+    "leases": "lease",
+}
+_JSON_SCHEMA = "JSON Schema"
+
 
 class Checked(NamedTuple):
     """The schema that a file was held against, and every problem found."""
@@ -38,7 +49,8 @@ def schema_name(name: str) -> str:
 def check_file(file_name: str, raw: bytes, wanted: str | None, policy: Mapping[str, Any] | None = None) -> Checked:
     """Hold the bytes of a file against the schema `wanted`, or against the one that its name or form tells.
 
-    `config.toml` and `policy.yaml` are known by name, events by their `type`. Raises UsageError where nothing tells.
+    `config.toml`, `policy.yaml` and `ledger.yaml` are known by name, events by their `type`, JSON Schemas by their
+    `$schema`, the other files of a ledger's tree by the folder they lie in. Raises UsageError where nothing tells.
     """
     try:
         document = tomllib.loads(raw.decode()) if file_name.endswith(".toml") else canonical.loads_lenient(raw)
@@ -46,23 +58,33 @@ def check_file(file_name: str, raw: bytes, wanted: str | None, policy: Mapping[s
         return Checked(wanted or "", list(error.problems))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         return Checked(wanted or "config", [Problem("", str(error))])
-    name = wanted or _told_by_name(file_name) or _told_by_form(document)
+    name = wanted or _NAMED.get(file_name.rpartition("/")[2]) or _told_by_form(document) or _told_by_place(file_name)
     if name is None:
         raise UsageError(
             f"nothing tells what {file_name} should be", hint="say so: --schema NAME; `ledger schema` lists the names"
         )
     if name == "event" and isinstance(document, dict):
         return _checked_event(document, policy)
+    if name == _JSON_SCHEMA:
+        return Checked(name, schema.rules_problems(document, ""))
     rules = schema.schema(schema_name(name))
     return Checked(schema_name(name), schema.explain(rules, document))
 
 
-def _told_by_name(file_name: str) -> str | None:
-    return {"config.toml": "config", "policy.yaml": "policy"}.get(file_name.rpartition("/")[2])
-
-
 def _told_by_form(document: Any) -> str | None:
-    return "event" if isinstance(document, dict) and "type" in document and "data" in document else None
+    if not isinstance(document, dict):
+        return None
+    if "type" in document and "data" in document:
+        return "event"
+    return _JSON_SCHEMA if "$schema" in document else None
+
+
+def _told_by_place(file_name: str) -> str | None:
+    folders = file_name.split("/")[:-1] if file_name.endswith(".yaml") else []
+    if folders[-2:-1] == ["sessions"] and not file_name.endswith("/session.yaml"):
+        return None
+    # The folder of a session has folders of its own; the innermost tells.
+    return next((_PLACED[folder] for folder in reversed(folders) if folder in _PLACED), None)
 
 
 def _checked_event(document: dict[str, Any], policy: Mapping[str, Any] | None) -> Checked:

@@ -28,7 +28,8 @@ Schema = Annotated[
 def command(context: typer.Context, files: Files, name: Schema = None) -> int:
     """Check files against the schemas, without writing anything.
 
-    Events, policy.yaml and config.toml are known by their form or name. In a ledger, its own event types count too.
+    Events, JSON Schemas, policy.yaml, config.toml and the files of a ledger's tree are known by form, name or folder.
+    In a ledger, its own event types count too.
     Exit code 1 says that a file is not valid.
     """
     from ledger.actions.check_file import check_file, schema_name
