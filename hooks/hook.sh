@@ -57,7 +57,7 @@ keep() {
 
 # What the shell cannot do: keep a payload elsewhere, make folders anew, sync without a program for it.
 keep_by_python() {
-    [ -x "$python" ] && "$python" -I "$package/hooks/record.py" "$ledger" "$agent" "$event" "$PPID" $uncounted
+    [ -x "$python" ] && "$python" -I -S "$package/hooks/record.py" "$ledger" "$agent" "$event" "$PPID" $uncounted
 }
 
 keep_all_the_same() {

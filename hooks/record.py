@@ -1,31 +1,32 @@
 """Record: what the shell's hook cannot do, it hands to this: it keeps the payload on standard input.
 
-Called as `record.py LEDGER AGENT EVENT PID [uncounted]`; `uncounted` where the shell could not count this run of the
-hook. It ends with 0 if the payload is safe on disk, in the ledger's spool or elsewhere.
+Called as `record.py LEDGER AGENT EVENT PID [uncounted]`, without the packages that are installed (`python -I -S`);
+`uncounted` where the shell could not count this run of the hook. It ends with 0 if the payload is safe on disk.
 """
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
 
-from ledger.errors import LedgerError
-from ledger.storage import spool
-from ledger.storage.layout import Layout
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+from ledger.storage import spooling
 
 
 def main(arguments: list[str]) -> int:
-    """Keep the payload; 1 if it could not be kept."""
+    """Keep the payload; 1 if it could not be kept. Whoever tells nothing is counted, and no more."""
     root, agent, event, pid, *uncounted = arguments
-    layout = Layout(Path(root))
-    raw = sys.stdin.buffer.read() if sys.stdin is not None else b""
+    hook = f"{agent}~{event}"
+    raw = b"" if sys.stdin is None else sys.stdin.buffer.read()
     try:
         if raw:
-            spool.put(layout, agent, event, int(pid), raw)
-        if uncounted:
-            spool.count(layout, agent, event, "x")
-    except LedgerError:  # the shell is silent about it; the count of runs and of events tells
+            spooling.keep(root, hook, int(pid), raw)
+    except OSError:  # the shell is silent about it too: the count of runs and that of events tell
         return 1
+    finally:
+        if uncounted:
+            spooling.count(root, hook, "x")
     return 0
 
 

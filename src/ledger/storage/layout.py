@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.errors import InvalidError, Problem
+from ledger.storage.spooling import FOLDERS as SPOOL
 
 MAIN = "refs/heads/main"
 SESSIONS = "refs/heads/session/"
@@ -19,8 +20,6 @@ PRIVATE = "refs/heads/private/"
 
 FOLDER_NAME = "ledger"  # inside the project's git folder
 PLAIN_FOLDER_NAME = ".ledger"  # outside git
-
-SPOOL = ("tmp", "new", "rejected", "fired")  # the folders of a spool, here or elsewhere
 
 # What `git check-ref-format` forbids, and a full name: it starts with "refs/" and goes on.
 _REF = re.compile(r"refs(?:/(?!\.)[^\x00-\x20\x7f~^:?*\[\\/]+)+")

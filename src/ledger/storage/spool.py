@@ -19,21 +19,18 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from ledger.errors import InvalidError, Problem, StorageError
+from ledger.storage import spooling
 from ledger.storage.files import (
-    FILE_MODE,
     make_folder,
     modified,
     refusals,
     storage_error,
-    sync_folder,
-    write_all,
     write_file,
 )
-from ledger.storage.layout import SPOOL, Layout
+from ledger.storage.layout import Layout
 
 WORD = re.compile(r"[A-Za-z0-9_-]{1,40}")  # an agent, or an event
 _NAME = re.compile(rf"({WORD.pattern})~({WORD.pattern})~([0-9]{{1,10}})~([A-Za-z0-9-]{{1,64}})")
-_PLACE = re.compile(r"[0-9a-f]{32}")
 _REASON = ".reason"
 _LEFT = 7 * 86_400  # seconds
 
@@ -75,16 +72,14 @@ def put(layout: Layout, agent: str, event: str, pid: int, raw: bytes) -> Capture
     ledger nor the folder for temporary files can be written.
     """
     require_words(agent, event)
-    name = f"{agent}~{event}~{pid}~{os.urandom(16).hex()}"
     try:
-        return _put_here(layout, name, raw)
+        path = spooling.keep(str(layout.root), f"{agent}~{event}", pid, raw)
     except OSError as fault:
-        refused = fault
-    for spool in _elsewhere(layout)[:1]:
-        with suppress(OSError):
-            _make_elsewhere(spool)
-            return _put(spool, name, raw)
-    raise storage_error(refused, layout.spool)
+        raise storage_error(fault, layout.spool) from fault
+    captured = _captured(Path(path))
+    if captured is None:
+        raise StorageError(f"{path}: it was taken away as soon as it was there")
+    return captured
 
 
 def require_words(agent: str, event: str) -> None:
@@ -101,22 +96,13 @@ def require_words(agent: str, event: str) -> None:
 
 def make(layout: Layout) -> None:
     """Make the spool's folders, where they are missing, in a ledger that is there. Raises OSError."""
-    for folder in (layout.spool, *(layout.spool / name for name in SPOOL)):
-        make_folder(folder)
+    spooling.make(str(layout.root))
 
 
 def count(layout: Layout, agent: str, event: str, mark: Mark) -> None:
     """Count one run of a hook, as well as that can be done: a count that cannot be written is none."""
     require_words(agent, event)
-    for spool in (layout.spool, *_elsewhere(layout)):
-        with suppress(OSError):
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            fd = os.open(spool / "fired" / f"{agent}~{event}", flags, FILE_MODE)
-            try:
-                os.write(fd, mark.encode())
-            finally:
-                os.close(fd)
-            return
+    spooling.count(str(layout.root), f"{agent}~{event}", mark)
 
 
 def waiting(layout: Layout) -> list[Captured]:
@@ -196,33 +182,6 @@ def draining(layout: Layout) -> int | None:
         return None
 
 
-def _put_here(layout: Layout, name: str, raw: bytes) -> Captured:
-    try:
-        return _put(layout.spool, name, raw)
-    except FileNotFoundError:
-        make(layout)
-        return _put(layout.spool, name, raw)
-
-
-def _put(spool: Path, name: str, raw: bytes) -> Captured:
-    draft, place = spool / "tmp" / name, spool / "new" / name
-    fd = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
-    try:
-        write_all(fd, raw)
-        os.fsync(fd)
-        draft.rename(place)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    finally:
-        os.close(fd)
-    sync_folder(place.parent)
-    captured = _captured(place)
-    if captured is None:
-        raise StorageError(f"{place}: it was taken away as soon as it was there")
-    return captured
-
-
 def _captured(path: Path) -> Captured | None:
     parts = _NAME.fullmatch(path.name)
     if parts is None:
@@ -239,42 +198,9 @@ def _captured(path: Path) -> Captured | None:
 
 def _spools(layout: Layout) -> Iterator[Path]:
     yield layout.spool
-    yield from (spool for spool in _elsewhere(layout) if _is_ours(spool.parent) and _is_ours(spool))
-
-
-def _elsewhere(layout: Layout) -> list[Path]:
-    """Where payloads may wait that the ledger's own folder could not take: the first is where we would put one."""
-    try:
-        place = layout.place_id.read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
-        return []
-    if _PLACE.fullmatch(place) is None:
-        return []
-    # Whoever drains may have another $TMPDIR than the agent whose hook it was.
-    wanted, usual = os.environ.get("TMPDIR", ""), "/tmp"  # noqa: S108 - the folders below it must be ours
-    usable = wanted.startswith("/") and os.access(wanted, os.W_OK | os.X_OK)
-    roots = dict.fromkeys((wanted, usual) if usable else (usual,))
-    return [Path(root, f"ledger-{os.geteuid()}", place) for root in roots]
-
-
-def _make_elsewhere(spool: Path) -> None:
-    for folder in (spool.parent, spool):
-        with suppress(FileExistsError):
-            folder.mkdir(mode=0o700)
-        if not _is_ours(folder):
-            raise PermissionError(f"{folder} belongs to somebody else")
-    for name in SPOOL:
-        with suppress(FileExistsError):
-            (spool / name).mkdir(mode=0o700)
-
-
-def _is_ours(folder: Path) -> bool:
-    """Whether it is a folder, no link to one, that this user owns and nobody else may write."""
-    try:
-        status = folder.lstat()
-    except OSError:
-        return False
-    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o022
+    for spool in map(Path, spooling.elsewhere(str(layout.root))):
+        if spooling.is_ours(str(spool.parent)) and spooling.is_ours(str(spool)):
+            yield spool
 
 
 def _files(folder: Path) -> list[Path]:
