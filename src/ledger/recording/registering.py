@@ -34,7 +34,7 @@ class Agent:
     `files` are its settings, below the project or below `home`: the folder in the user's home that `moved_by`, a
     variable of the environment, may move. `entry` lays one hook out for a file that others write too; without it the
     file is wholly ours. `programs` are its names on PATH; `is_heard_twice` says that it runs a hook once for each file
-    that holds it.
+    that holds it (Gemini CLI runs it once).
     """
 
     name: str
@@ -44,7 +44,7 @@ class Agent:
     entry: Entry | None = None
     single: Mapping[str, Any] | None = None
     moved_by: str | None = None
-    is_heard_twice: bool = False
+    is_heard_twice: bool = True
 
     def wanted(self, hooks: Sequence[Hook]) -> Wanted:
         """What its settings shall hold, for an agent whose settings others write too."""
@@ -112,7 +112,6 @@ AGENTS: dict[str, Agent] = {
             ("codex",),
             _grouped,
             moved_by="CODEX_HOME",
-            is_heard_twice=True,
         ),
         Agent("gemini", {"shared": ".gemini/settings.json", "user": "settings.json"}, ".gemini", ("gemini",), _named),
         Agent(
@@ -122,21 +121,18 @@ AGENTS: dict[str, Agent] = {
             ("cursor", "cursor-agent"),
             _flat,
             {"version": 1},
-            is_heard_twice=True,
         ),
         Agent(
             "copilot-cli",
             {"shared": ".github/hooks/ledger.json", "user": "hooks/ledger.json"},
             ".copilot",
             ("copilot",),
-            is_heard_twice=True,
         ),
         Agent(
             "opencode",
             {"shared": ".opencode/plugins/ledger.js", "user": "plugins/ledger.js"},
             ".config/opencode",
             ("opencode",),
-            is_heard_twice=True,
         ),
         Agent("droid", {"shared": ".factory/settings.json", "user": "settings.json"}, ".factory", ("droid",), _grouped),
     )

@@ -106,7 +106,7 @@ def _found(root: Node, is_ours: IsOurs) -> list[tuple[str, Node, Child]]:
         (event, node, child)
         for event, node in _lists(root)
         for child in node.children
-        if any(map(is_ours, _commands(child.node.value)))
+        if any(map(is_ours, commands(child.node.value)))
     ]
 
 
@@ -117,7 +117,7 @@ def _lists(root: Node) -> Iterator[tuple[str, Node]]:
                 yield child.key, child.node
 
 
-def _commands(value: Any) -> list[str]:
+def commands(value: Any) -> list[str]:
     """The commands of one entry: of its hooks, where it groups some, else its own."""
     if not isinstance(value, dict):
         return []
@@ -127,7 +127,7 @@ def _commands(value: Any) -> list[str]:
 
 
 def _is_wholly(child: Child, is_ours: IsOurs) -> bool:
-    return all(map(is_ours, _commands(child.node.value)))
+    return all(map(is_ours, commands(child.node.value)))
 
 
 def _object(text: str, node: Node, what: str) -> Node:
@@ -241,7 +241,7 @@ def _without_ours(text: str, holder: Node, child: Child, is_ours: IsOurs) -> str
     if _is_wholly(child, is_ours):
         return _cut(text, holder, child)
     (group,) = (member.node for member in child.node.children if member.key == HOOKS)
-    ours = [one for one in group.children if any(map(is_ours, _commands(one.node.value)))]
+    ours = [one for one in group.children if any(map(is_ours, commands(one.node.value)))]
     return _cut(text, group, ours[-1])
 
 
@@ -270,7 +270,7 @@ def _last_single(root: Node, made: set[Path], is_ours: IsOurs) -> tuple[Node, Ch
     is_needed = (HOOKS,) in made and any(root.named(HOOKS))
     for child in reversed(root.children):
         if child.node.kind == "object":
-            is_single = any(map(is_ours, _commands(child.node.value)))
+            is_single = any(map(is_ours, commands(child.node.value)))
         else:
             is_single = (child.key,) in made and child.node.kind == "scalar" and not is_needed
         if is_single:
