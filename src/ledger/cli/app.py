@@ -32,6 +32,10 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "init": Entry("Set up", "init", "Make a ledger for this project."),
+    "up": Entry("Set up", "up", "Begin to record this project, and prove that it works."),
+    "down": Entry("Set up", "down", "Stop recording: take back what was installed."),
+    "hooks": Entry("Set up", "hooks", "Put the ledger's hooks into settings, take them out, say how they stand."),
+    "doctor": Entry("Set up", "doctor", "Prove that recording works; say what to do where it does not."),
     "pause": Entry("Set up", "pause", "Stop recording for a while; the gap is marked as one."),
     "unpause": Entry("Set up", "unpause", "Go on recording."),
     "statusline": Entry("Set up", "statusline", "Print one line for the foot of an agent's window."),
