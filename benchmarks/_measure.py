@@ -70,6 +70,17 @@ def table(title: str, series: Series, *, unit: str = "ms", base: str | None = No
         print(f"{name:<{width}}{''.join(f'{_figure(f * factor):>10}' for f in shown)}  {'':<9}{ratio:>7.2f}x")
 
 
+def tails(title: str, series: Series, *, base: str | None = None) -> None:
+    """Print how long calls take that somebody waits for, in ms: most of them, and the slow ones."""
+    base = base or next(iter(series))
+    width = max(len(title), *(len(name) for name in series)) + 2
+    print(f"\n{title:<{width}}{'p50':>10}{'p95':>10}{'p99':>10}  {'ms':<9}{'ratio':>8}")
+    for name, figures in series.items():
+        cuts = statistics.quantiles(figures, n=100)
+        shown = "".join(f"{_figure(cuts[at - 1] * 1e3):>10}" for at in (50, 95, 99))
+        print(f"{name:<{width}}{shown}  {'':<9}{statistics.median(ratios(series, name, base)):>7.2f}x")
+
+
 def facts(title: str, rows: Sequence[tuple[str, str]]) -> None:
     """Print figures that are counted, not timed."""
     width = max(len(title), *(len(name) for name, _ in rows)) + 2
