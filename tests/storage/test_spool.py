@@ -188,3 +188,17 @@ def test_a_draft_that_a_killed_hook_left_is_removed_a_week_later(layout: Layout)
         os.utime(path, times=(0, time.time() - days * 86_400))
     assert spool.sweep_drafts(layout) == 1
     assert list((layout.spool / "tmp").iterdir()) == [new]
+
+
+def test_a_rejected_payload_whose_reason_was_lost_is_told_all_the_same(layout: Layout) -> None:
+    (layout.spool / "rejected" / "codex~Stop~1~a").write_bytes(b"x")
+    (kept,) = spool.rejected(layout)
+    assert kept.reason == "the reason was not kept"
+
+
+def test_a_spool_that_cannot_be_read_is_no_empty_one(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool.put(layout, "codex", "Stop", 1, RAW)
+    (layout.spool / "new").rename(layout.root / "aside")
+    (layout.spool / "new").symlink_to("new")  # a link to itself: even root cannot read it
+    with pytest.raises(StorageError):
+        spool.waiting(layout)

@@ -20,13 +20,7 @@ from typing import Literal, NamedTuple
 
 from ledger.errors import InvalidError, Problem, StorageError
 from ledger.storage import spooling
-from ledger.storage.files import (
-    make_folder,
-    modified,
-    refusals,
-    storage_error,
-    write_file,
-)
+from ledger.storage.files import make_folder, modified, refusals, storage_error, write_file
 from ledger.storage.layout import Layout
 
 WORD = re.compile(r"[A-Za-z0-9_-]{1,40}")  # an agent, or an event
@@ -204,21 +198,20 @@ def _spools(layout: Layout) -> Iterator[Path]:
 
 
 def _files(folder: Path) -> list[Path]:
-    try:
-        return list(folder.iterdir())
-    except OSError:
-        return []
+    with refusals(folder):
+        try:
+            return list(folder.iterdir())
+        except (FileNotFoundError, NotADirectoryError):  # a hook makes it anew when it next needs it
+            return []
 
 
 def _bytes(path: Path) -> bytes:
-    try:
+    with refusals(path):
         return path.read_bytes()
-    except OSError:
-        return b""
 
 
 def _reason_of(path: Path) -> str:
     try:
         return path.with_name(path.name + _REASON).read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
+    except FileNotFoundError:
         return "the reason was not kept"
