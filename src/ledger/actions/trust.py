@@ -6,6 +6,7 @@ ours are trusted. The trust lies in the user's `config.toml`, where it is rememb
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 import ledger
 from ledger.actions.install import Target, Where, is_ours, target_of
@@ -122,8 +123,8 @@ def _tell(server: _Server, hooks: Sequence[Hook]) -> None:
 class _Server:
     """A conversation with Codex's program."""
 
-    into: IO[str]
-    out: IO[str]
+    into: IO[bytes]
+    out: IO[bytes]
     asked: int = field(default=0)
 
     def call(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -145,8 +146,7 @@ class _Server:
 
     def _write(self, document: dict[str, Any]) -> None:
         try:
-            self.into.write(json.dumps({"jsonrpc": "2.0"} | document) + "\n")
-            self.into.flush()
+            self.into.write(json.dumps({"jsonrpc": "2.0"} | document).encode() + b"\n")
         except BrokenPipeError:
             raise BusyError("codex ended before it was asked") from None
 
@@ -162,7 +162,7 @@ def _serving(where: Where) -> Iterator[_Server]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        text=True,
+        bufsize=0,  # what a program that ended has not read must not be written once more at the end
         cwd=where.project,
         env=environment,
     ) as process:
@@ -172,7 +172,7 @@ def _serving(where: Where) -> Iterator[_Server]:
         try:
             if process.stdin is None or process.stdout is None:
                 raise StorageError("codex has no pipes")
-            server = _Server(process.stdin, process.stdout)
+            server = _Server(process.stdin, io.BufferedReader(cast(io.RawIOBase, process.stdout)))
             server.greet()
             yield server
             process.stdin.close()
