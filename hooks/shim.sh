@@ -8,6 +8,7 @@ if [ -x "$kept" ]; then
 	printf %s "$given" | "$kept" "$@" || code=$?
 	case $hook$code in pre*[!0]* | pre*[1-9]*) exit "$code" ;; esac
 fi
-ledger=$(git rev-parse --git-common-dir 2>/dev/null || :)/ledger/git-hook
+ledger=${GIT_DIR:-.git}/ledger/git-hook
+[ -x "$ledger" ] || ledger=$(git rev-parse --git-common-dir 2>/dev/null || :)/ledger/git-hook
 { [ ! -x "$ledger" ] || printf %s "$given" | "$ledger" "$hook" "$@"; } >/dev/null 2>&1 || :
 exit "$code"
