@@ -14,6 +14,7 @@ from tests.projects import TIME, Project, script
 from ledger.actions.git_facts import hear_git
 from ledger.api import Ledger, open_ledger
 from ledger.core.ids import SessionId
+from ledger.storage.spool import Fired, fired
 
 ROOT = Path(__file__).resolve().parents[2]
 SHELLS = ("dash", "bash", "busybox")
@@ -198,6 +199,36 @@ def test_what_a_payload_says_of_the_environment_is_who_runs_git_alone(project: P
     names = {line.split(b" ")[0].decode() for line in raw.splitlines() if line}
     assert names == {"git", "hook", "cwd", "head", "branch", "agent", "runner", "process"}
     assert b"\nagent x y z\nagent codex c\n" in raw
+
+
+def told_head(project: Project) -> tuple[bytes, bytes]:
+    """The head and the branch in the last payload."""
+    values = dict(line.split(b" ", 1) for line in list(project.waiting())[-1].splitlines() if line)
+    return values[b"head"], values.get(b"branch", b"")
+
+
+def test_head_is_told_wherever_git_keeps_it(project: Project, tmp_path: Path) -> None:
+    project.git("branch", "packed")
+    project.git("pack-refs", "--all")
+    project.git("switch", "--quiet", "packed")
+    assert told_head(project) == (project.head().encode(), b"packed")
+    project.git("symbolic-ref", "refs/heads/other-name", "refs/heads/packed")
+    project.git("symbolic-ref", "HEAD", "refs/heads/other-name")
+    project.commit("by another name")
+    assert told_head(project)[0] == project.head().encode()
+    project.git("switch", "--quiet", "--detach")
+    assert told_head(project) == (project.head().encode(), b"")
+    project.git("worktree", "add", "--quiet", "-b", "side", str(tmp_path / "side"))
+    commit = project.commit("there", cwd=tmp_path / "side")
+    assert told_head(project) == (commit.encode(), b"side")
+
+
+def test_where_the_ledger_is_off_nothing_is_told_and_it_is_counted(project: Project) -> None:
+    project.install(trailer=True)
+    project.commit("one", LEDGER_OFF="1", LEDGER_SESSION="0199f3c2-0000-5000-8000-000000000000")
+    assert list(project.waiting()) == []
+    assert fired(project.layout) == {("git", "post-commit"): Fired(0, 1, 0)}
+    assert project.git("log", "-1", "--format=%B") == "one"
 
 
 BROKEN = {
