@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
@@ -26,10 +26,11 @@ from ledger.recording import transcripts
 from ledger.recording.adapter import Draft as Fact
 from ledger.recording.adapter import Transcript, Unit
 from ledger.recording.lines import split_lines
-from ledger.storage.layout import Layout, session_of
+from ledger.storage.layout import Layout
 from ledger.storage.locks import Lock
 from ledger.storage.place import Place
 from ledger.storage.seen import Seen, digest
+from ledger.storage.store import Commit
 
 if TYPE_CHECKING:
     from ledger.storage.payloads import Attachment
@@ -98,8 +99,6 @@ def caught_up(place: Place, layout: Layout, wait: float = LOCK_SECONDS) -> Itera
     Raises BusyError where somebody else does, for longer than `wait` seconds.
     """
     with Lock(layout.import_lock).hold(wait), Seen(layout.seen) as seen:
-        if not seen.heads():
-            remember_lines(place, seen)
         catch_up(place, seen)
         yield seen
 
@@ -125,8 +124,7 @@ def catch_up(place: Place, seen: Seen) -> None:
     if len(known) < len(heads):
         known = [oid for oid in before if place.store.find(oid)]
     commits = place.store.walk(heads, known, order="newest")
-    events = (event_of(commit) for commit in commits)
-    seen.add_origins((e.session, e.origin["ref"]) for e in events if e.origin is not None)
+    seen.add_origins(_remembered(place, seen, list(commits)))
     seen.move_heads(heads)
 
 
@@ -140,17 +138,17 @@ def remember_events(place: Place, seen: Seen, done: Appended) -> None:
         seen.add_head(done.commits[-1])
 
 
-def remember_lines(place: Place, seen: Seen) -> None:
-    """Rebuild the index of lines from the attachments, for an index that is new or was deleted."""
-    payloads = place.payloads
-    if payloads is None:
-        return
-    for ref in payloads.store.refs():
-        session = session_of(ref)
-        if session is None:
+def _remembered(place: Place, seen: Seen, commits: Iterable[Commit]) -> Iterator[tuple[str, str]]:
+    """The origins of events, by session; of those that name lines of a transcript, the lines are remembered too."""
+    for event in map(event_of, commits):
+        if event.origin is None:
             continue
-        kept = (split_lines([payloads.get(oid)]) for oid in payloads.session_files(session).values())
-        seen.add_lines(session, Counter(digest(line.raw) for lines in kept for line in lines))
+        yield event.session, event.origin["ref"]
+        if event.type == "transcript.appended" and place.payloads is not None:
+            with suppress(NotFoundError):  # recorded elsewhere, where attachments are not shared
+                raw = place.payloads.get(event.data["attachment"]["id"])
+                lines = Counter(digest(line.raw) for line in split_lines([raw]))
+                seen.add_lines(event.session, event.origin["ref"], lines)
 
 
 def _files(paths: Sequence[Path], agent: str | None, done: Imported) -> Iterator[Path]:
@@ -281,6 +279,7 @@ class _Session:
         self._met: Counter[bytes] = Counter()
         self._before: Counter[bytes] = Counter()
         self._new: Counter[bytes] = Counter()
+        self._attached: list[tuple[str, Counter[bytes]]] = []
         self._raw: list[bytes] = []
         self._size = 0
         self._numbers: list[int] = []
@@ -331,9 +330,10 @@ class _Session:
             done.sessions.append(self.author.session)
         self.drafts = []
         self._wrote = True
-        self.intake.seen.add_lines(self.author.session, self._new)
-        self._kept += self._new
-        self._new = Counter()
+        for ref, lines in self._attached:
+            self.intake.seen.add_lines(self.author.session, ref, lines)
+            self._kept += lines
+        self._attached = []
 
     def end(self) -> None:
         """Take the session off the roster, unless it lives, and bring what was written to main."""
@@ -352,10 +352,22 @@ class _Session:
             return
         raw = b"".join(self._raw)
         ref = f"transcript:{hashlib.sha256(raw).hexdigest()}"
-        if digest(ref) not in self._known:
+        # The pieces of a document are not its lines, so that an index made anew knows them by this name alone.
+        if self.intake.transcript.form == "jsonl" or digest(ref) not in self._known:
+            ref = self._free(ref)
             self._known.add(digest(ref))
             self._draft_attachment(payloads.put(self.author.session, raw, name=f"{self._numbers[0]:08d}"), ref)
+            self._attached.append((ref, self._new))
+        self._new = Counter()
         self._raw, self._numbers, self._unreadable, self._size = [], [], [], 0
+
+    def _free(self, ref: str) -> str:
+        """A name for lines that may stand in a transcript several times."""
+        free, turn = ref, 1
+        while digest(free) in self._known:
+            turn += 1
+            free = f"{ref}.{turn}"
+        return free
 
     def _draft_attachment(self, kept: Attachment, ref: str) -> None:
         data = {

@@ -20,6 +20,7 @@ _TABLES = """
 create table if not exists head (oid text not null);
 create table if not exists origin (session text, ref blob, primary key (session, ref)) without rowid;
 create table if not exists line (session text, digest blob, times integer, primary key (session, digest)) without rowid;
+create table if not exists attachment (session text, ref blob, primary key (session, ref)) without rowid;
 create table if not exists file (digest blob primary key, facts integer) without rowid;
 create table if not exists tail (path blob primary key, size integer, digest blob, is_over integer) without rowid;
 """
@@ -73,8 +74,11 @@ class Seen:
         """How often each line of a session's transcripts is kept already, by digest."""
         return Counter(dict(self._db.execute("select digest, times from line where session = ?", (session,))))
 
-    def add_lines(self, session: str, lines: Counter[bytes]) -> None:
-        """Remember that these lines are kept that often more."""
+    def add_lines(self, session: str, ref: str, lines: Counter[bytes]) -> None:
+        """Remember that the attachment of that ref keeps these lines that often; once, however often it is said."""
+        added = self._db.execute("insert or ignore into attachment values (?, ?)", (session, digest(ref)))
+        if not added.rowcount:
+            return
         self._db.executemany(
             "insert into line values (?, ?, ?) on conflict do update set times = times + excluded.times",
             ((session, line, times) for line, times in lines.items()),
