@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ledger.core.clock import stamp
 from ledger.core.ids import SessionId
-from ledger.errors import InvalidError, LedgerError, Problem
+from ledger.errors import BusyError, DamageError, InvalidError, LedgerError, Problem, StorageError
 from ledger.recording.adapter import Draft
 from ledger.recording.lines import STRICT
 from ledger.recording.payloads.payload import Dialect, Heard, Payload
@@ -21,6 +21,7 @@ from ledger.storage import spool
 from ledger.storage.place import Place
 from ledger.storage.spool import Captured
 
+GIT = "git"  # the agent of the payloads of git's own hooks
 OURS = "ledger"  # the agent of the payloads that the ledger's own hooks write
 LONGEST = 64 * 1024 * 1024
 HEAD = 64 * 1024  # bytes that are kept of a longer one
@@ -54,24 +55,46 @@ class Refused(NamedTuple):
     reason: str
 
 
-def adapt(captured: Captured, recognise: Recognise) -> Said | Refused:
-    """What a captured payload says. Raises StorageError where it cannot be read from the disk."""
+Spoke = dict[int, tuple[str, str]]
+
+
+def adapt(place: Place, captured: Captured, recognise: Recognise, spoke: Spoke) -> Said | Refused:
+    """What a captured payload says. Raises StorageError where it cannot be read from the disk, and
+    BusyError or DamageError where the ledger cannot say whose it is.
+
+    `spoke` is who sent the payloads before it, as agent and the agent's own id of the session, by process; whoever
+    sent this one is added.
+    """
     raw = spool.read(captured, LONGEST + 1)
     if len(raw) > LONGEST:
         return Refused(captured, _head(raw), f"longer than {LONGEST // 2**20} MiB; its first bytes are kept")
     try:
-        payload, time = _parsed(raw), stamp(min(max(captured.time, 0), _LATEST))
+        time = stamp(min(max(captured.time, 0), _LATEST))
+        if captured.agent == GIT:
+            return _of_git(place, captured, raw, time, spoke)
+        payload = _parsed(raw)
         if captured.agent == OURS:
             return _own(captured, raw, time, payload)
         dialect = recognise(payload, captured.agent)
         heard = dialect.hear(payload, time)
+        spoke[captured.pid] = dialect.NAME, heard.session
         return Said(captured, raw, time, dialect.NAME, SessionId.of(dialect.NAME, heard.session), heard)
     except RecursionError:
         return Refused(captured, raw, "nested too deeply")
+    except (BusyError, DamageError, StorageError):
+        raise  # it is the ledger that is at fault, and not the payload
     except LedgerError as error:
         return Refused(captured, raw, error.message)
     except Exception as fault:  # noqa: BLE001 - what one payload makes of a reader must not stop those behind it
         return Refused(captured, raw, f"reading it failed with {type(fault).__name__}: {fault}")
+
+
+def _of_git(place: Place, captured: Captured, raw: bytes, time: str, spoke: Spoke) -> Said:
+    # Imported here: what asks git is of no use to a session that commits nothing.
+    from ledger.actions.git_facts import hear_git
+
+    said = hear_git(place, raw, time, spoke)
+    return Said(captured, raw, time, said.agent, said.session, said.heard)
 
 
 def _own(captured: Captured, raw: bytes, time: str, payload: Payload) -> Said:

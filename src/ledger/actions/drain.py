@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from ledger.actions.adapt import Recognise, Refused, Said, adapt, set_aside
+from ledger.actions.adapt import GIT, Recognise, Refused, Said, Spoke, adapt, set_aside
 from ledger.actions.append import append_private, publish
 from ledger.actions.hearing import Hearing
 from ledger.actions.import_transcripts import caught_up, remember_events
@@ -21,7 +21,7 @@ from ledger.actions.roster import find_session
 from ledger.actions.tail import Tail, read_tail
 from ledger.actions.tip import Author
 from ledger.core import fold
-from ledger.errors import BusyError, InvalidError, NotFoundError, StorageError
+from ledger.errors import BusyError, DamageError, InvalidError, NotFoundError, StorageError
 from ledger.storage import spool
 from ledger.storage.layout import Layout
 from ledger.storage.locks import Lock
@@ -101,6 +101,7 @@ class _Drain:
         self.waiting = spool.waiting(layout)
         self.ids = frozenset(one.id for one in self.waiting)
         self.left: set[str] = set()
+        self.spoke: Spoke = {}
 
     def run(self) -> set[str]:
         """Drain what waits now; gives back the names of the payloads that stay."""
@@ -114,8 +115,12 @@ class _Drain:
         batch: list[Said | Refused] = []
         for captured in self.waiting:
             try:
-                batch.append(adapt(captured, recognise))
-            except StorageError as error:  # this one stays, and those behind it do not wait for it
+                batch.append(adapt(self.place, captured, recognise, self.spoke))
+            except (
+                BusyError,
+                DamageError,
+                StorageError,
+            ) as error:  # this one stays, and those behind it do not wait for it
                 self.left.add(captured.path.name)
                 self.account.unread[error.message] = None
             if len(batch) >= BATCH_PAYLOADS or sum(len(one.raw) for one in batch) >= BATCH_BYTES:
@@ -144,7 +149,8 @@ class _Drain:
         if any(said.heard.ends_turn or said.heard.doing == "ended" for said in taken):
             with suppress(BusyError):  # the events are safe on the session's own line, and go with its next turn
                 publish(self.place, hearing.author)
-        show_life(self.layout, session, taken)
+        # The process behind a hook of git's is git, which is gone in a moment.
+        show_life(self.layout, session, [said for said in taken if said.captured.agent != GIT])
         self._forget(taken)
 
     def _hearing(self, session: str, saids: Sequence[Said]) -> Hearing | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ledger.actions.adapt import Said
+from ledger.actions.adapt import GIT, Said
 from ledger.actions.append import Draft, Writer
 from ledger.actions.liveness import has_run_since
 from ledger.actions.session import ending
@@ -41,6 +41,7 @@ class Told:
 class _New(NamedTuple):
     fact: Fact
     ref: str
+    source: str
 
 
 class Hearing:
@@ -82,7 +83,8 @@ class Hearing:
         refs = [self.place.redactor.text(fact.ref) for fact in facts]
         numbers = self.numbered.refs(said.captured.id, refs, said.raw, said.captured.time)
         for fact, ref in zip(facts, numbers, strict=True):
-            yield _New(fact, _of_capture(fact.type, said) if fact.type in (RESUMED, ENDED) else ref)
+            source = "git" if said.captured.agent == GIT else "hook"
+            yield _New(fact, _of_capture(fact.type, said) if fact.type in (RESUMED, ENDED) else ref, source)
 
     def _is_new(self, ref: str, told: Told) -> bool:
         mark = self._mark(ref)
@@ -138,7 +140,7 @@ class Hearing:
         return write
 
     def _writer(self, one: _New) -> Writer | Draft:
-        draft = Draft(one.fact.type, one.fact.data, one.fact.time, _origin(one.ref))
+        draft = Draft(one.fact.type, one.fact.data, one.fact.time, {"source": one.source, "ref": one.ref})
         return draft if one.fact.type != ENDED else self._end(draft)
 
     def _end(self, draft: Draft) -> Writer:
