@@ -174,17 +174,17 @@ def test_husky_that_comes_later_is_told_and_mended(project: Project) -> None:
     assert {path.name: path.read_bytes() for path in project.hooks.iterdir()} == before
 
 
-def pretend_lefthook(project: Project) -> None:
+def move_away(project: Project, words: str = "") -> None:
     """As lefthook puts its own in place: what was there gets another name, and is not run any more."""
     hook = project.hooks / "post-commit"
     hook.rename(project.hooks / "post-commit.old")
-    script(hook, "echo theirs >>ran")
+    script(hook, f"echo theirs >>ran {words}")
 
 
 def test_a_program_that_moves_our_shim_away_is_told_and_mended(project: Project) -> None:
     users = (project.hooks / "post-commit").read_bytes()
     project.install()
-    pretend_lefthook(project)
+    move_away(project)
     theirs = (project.hooks / "post-commit").read_bytes()
     (moved,) = [one for one in git_hooks_status(project.layout, project.root) if one.state != "installed"]
     assert (moved.name, moved.state, moved.path.name) == ("post-commit", "displaced", "post-commit.old")
@@ -197,19 +197,39 @@ def test_a_program_that_moves_our_shim_away_is_told_and_mended(project: Project)
     assert (project.hooks / "post-commit.old").read_bytes() == users
 
 
+def test_lefthook_is_left_alone_and_what_to_tell_it_is_said(project: Project) -> None:
+    users = (project.hooks / "post-commit").read_bytes()
+    project.install()
+    move_away(project, "# call_lefthook")
+    theirs = (project.hooks / "post-commit").read_bytes()
+    (told,) = [one for one in project.install() if one.state != "installed"]
+    assert (told.name, told.state) == ("post-commit", "refused")
+    assert told.detail.endswith(
+        "is lefthook's. Put this into lefthook.yml:\n"
+        "post-commit:\n"
+        "  commands:\n"
+        "    ledger:\n"
+        '      run: l="$(git rev-parse --git-common-dir)/ledger/git-hook"; [ ! -x "$l" ] || "$l" post-commit {0}\n'
+        "      use_stdin: true"
+    )
+    assert (project.hooks / "post-commit").read_bytes() == theirs
+    assert (project.hooks / "post-commit.old").read_bytes() == users
+
+
 @pytest.mark.slow
-def test_lefthook_itself_is_mended_after_it_wrote_its_hooks_anew(project: Project, tmp_path: Path) -> None:
-    program = of_npm("lefthook", tmp_path)
-    (project.root / "lefthook.yml").write_text("post-commit:\n  commands:\n    a:\n      run: echo theirs >>ran\n")
+def test_lefthook_itself_goes_on_and_runs_what_it_is_told(project: Project, ledger: Ledger, tmp_path: Path) -> None:
+    program = str(of_npm("lefthook", tmp_path))
+    settings = project.root / "lefthook.yml"
+    settings.write_text("pre-push:\n  commands:\n    a:\n      run: echo theirs >>ran\n")
     project.install()
-    install(str(program), project)
-    assert states(project) == {"installed", "displaced"}
-    project.install()
-    project.commit("one")
+    install(program, project)
+    (told,) = [one for one in project.install() if one.state != "installed"]
+    settings.write_text(told.detail.partition("\n")[2] + "\n    a:\n      run: echo theirs >>ran\n")
+    install(program, project)
+    subprocess.run(["git", "init", "--quiet", "--bare", str(tmp_path / "bare")], check=True)
+    project.git("push", "--quiet", f"file://{tmp_path}/bare", "main")
     assert ran(project) == ["theirs"]
-    assert len(list(project.waiting())) == 1
-    install(str(program), project)
-    assert states(project) == {"installed"}
+    assert [fact.data["refs"] for fact in project.facts(ledger.place)] == [[f"{project.head()}:refs/heads/main"]]
 
 
 def manifest() -> dict[str, dict[str, str]]:
