@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -140,7 +139,7 @@ def where_of(call: Call, layout: Layout) -> Where:
     project = found.path if found is not None else here
     if found is None and layout.root.name == PLAIN_FOLDER_NAME:
         project = layout.root.absolute().parent
-    return Where(layout, project, Path.home(), os.environ | dict(call.environment))
+    return Where(layout, project, Path.home(), dict(call.environment))
 
 
 def write(

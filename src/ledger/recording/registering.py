@@ -14,8 +14,6 @@ from ledger.recording.settings import Wanted
 Scope = Literal["shared", "local", "user"]
 SCOPES: tuple[Scope, ...] = ("shared", "local", "user")
 
-MARK = "written by `ledger hooks install`"  # in files that are wholly ours
-
 
 class Hook(NamedTuple):
     """One hook to be registered, and the command that it runs."""
