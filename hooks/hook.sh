@@ -29,7 +29,7 @@ pass_over() {
 }
 
 count() {
-    printf "$1" >>"$ledger/spool/fired/$agent~$event"
+    printf '%s' "$1" >>"$ledger/spool/fired/$agent~$event"
 }
 
 # Sets `name`, which no other payload has ever had.
@@ -111,10 +111,15 @@ fi
 printf '' >"$ledger/live/.beat/$PPID"
 case $agent~$event in
 @ANSWERED@)
-    [ -x "$python" ] && "$python" -I "$package/hooks/answer.py" "$ledger" "$agent" "$event" "$PPID" && {
-        drain
-        exit 0
-    }
+    if [ -x "$python" ]; then
+        "$python" -I "$package/hooks/answer.py" "$ledger" "$agent" "$event" "$PPID"
+        # 142: it ran out of time (SIGALRM), which it starts to count once the payload is safe.
+        case $? in 0 | 142)
+            drain
+            exit 0
+            ;;
+        esac
+    fi
     ;;
 esac
 

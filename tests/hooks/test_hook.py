@@ -353,3 +353,13 @@ def test_a_hook_that_answers_keeps_its_payload_once(hook: Hook) -> None:
     assert (done.returncode, done.stdout) == (0, b"")
     assert hook.kept() == [b'{"unknown": 1}']
     assert spool.fired(hook.layout) == {("codex", "SessionStart"): Fired(1)}
+
+
+def test_an_answer_that_runs_out_of_time_has_counted_itself(hook: Hook, tmp_path: Path) -> None:
+    late = tmp_path / "late"
+    late.write_text("#!/bin/sh\ncat >/dev/null\nkill -ALRM $$\n")
+    late.chmod(0o755)
+    hook.equip(late, (("codex", "SessionStart"),))
+    without_drain(hook)
+    assert was_silent(hook.run(event="SessionStart"))
+    assert spool.fired(hook.layout) == {}
