@@ -8,6 +8,8 @@ from typing import Any
 
 from tests.recording.samples import data_of, drafts, of_type, sample, spent
 
+from ledger.recording.naming import words_of
+
 LINES = sample("gemini.jsonl")
 DOCUMENT = sample("gemini.json")
 
@@ -43,9 +45,10 @@ def test_tools_tell_time_files_and_exit_code() -> None:
 
 
 def test_a_turn_ends_with_the_last_answer_before_the_next_prompt() -> None:
+    asked = [words_of(draft.data["text"]) for draft in of_type(LINES, "prompt.submitted")]
     assert {draft.ref: draft.data for draft in of_type(LINES, "turn.ended")} == {
-        "turn:u-1": {"text": "hello.txt is there.", "reason": "end_turn"},
-        "turn:u-2": {"text": "Gladly.", "reason": "end_turn"},
+        f"turn:{asked[0]}": {"text": "hello.txt is there.", "reason": "end_turn"},
+        f"turn:{asked[1]}": {"text": "Gladly.", "reason": "end_turn"},
     }
 
 

@@ -7,9 +7,9 @@ redacted, and nothing is known of storage.
 Refs name a fact in the agent's own terms, so that a hook and a transcript mean the same one:
 
     session.started            the start of the session
-    prompt:<prompt or turn id> what was asked; the message's id where the agent has no id for prompts
+    prompt:<prompt or turn id> what was asked; its words where the agent has no id for prompts (`naming`)
     turn:<prompt or turn id>   the end of a turn
-    tool:<call id>             one finished tool call
+    tool:<call id>             one finished tool call; what it was given where hooks learn of no id
     usage:<message id>         the tokens of one message of the model
     subagent:<id>:started      and `:ended`
     compaction:<id>            one compaction

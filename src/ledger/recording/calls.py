@@ -11,9 +11,9 @@ from ledger.recording.scribe import Scribe
 from ledger.recording.shapes import word
 
 _WRITERS = frozenset(
-    ["Edit", "MultiEdit", "Write", "NotebookEdit", "edit", "write", "replace", "write_file", "edit_file"]
+    ["Edit", "MultiEdit", "Write", "NotebookEdit", "edit", "write", "replace", "write_file", "edit_file", "Create"]
 )
-_PATH_FIELDS = ("file_path", "notebook_path", "absolute_path", "path")
+_PATH_FIELDS = ("file_path", "filePath", "notebook_path", "absolute_path", "path")
 _PATCHED = re.compile(r"^\*\*\* (?:(?:Add|Update|Delete) File|Move to): ([^\r\n]+)", re.MULTILINE)
 _PATCH_START = "*** Begin Patch"
 
@@ -58,6 +58,12 @@ def call(tool: str, given: Any, time: str, **more: str | None) -> Call:
 
 def note_outcome(scribe: Scribe, key: str, made: Call, outcome: Outcome, time: str | None = None) -> None:
     """Note `tool.completed` or `tool.failed` for a call and its result."""
+    kind, data = told(key, made, outcome)
+    scribe.note(kind, f"tool:{key}", data, time=time)
+
+
+def told(key: str, made: Call, outcome: Outcome) -> tuple[str, dict[str, Any]]:
+    """The type and the data of the fact that a call and its result are; what is not known is None."""
     text = cut(outcome.text, OUTPUT)
     data = {
         "tool": made.tool,
@@ -69,4 +75,4 @@ def note_outcome(scribe: Scribe, key: str, made: Call, outcome: Outcome, time: s
         "files": list(made.files) or cut_files(list(outcome.files)),
         "agent_id": made.agent_id,
     }
-    scribe.note("tool.failed" if outcome.failed else "tool.completed", f"tool:{key}", data, time=time)
+    return "tool.failed" if outcome.failed else "tool.completed", data

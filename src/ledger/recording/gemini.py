@@ -6,6 +6,7 @@ What the format asks for:
   second header and a `$set` with all its messages so far. A message's usage, and the end of the turn
   with it, are noted when the next message comes.
 - `input` counts cached tokens, `output` leaves out the thoughts; both are put right here.
+- Hooks are given no ids of prompts and calls: what these say is their name here too, and they are counted.
 - Hooks put `<hook_context>` into a person's message, and the program its `<session_context>`.
 """
 
@@ -15,9 +16,11 @@ import re
 from typing import Any
 
 from ledger.recording.adapter import Draft, Record
-from ledger.recording.calls import Outcome, call, note_outcome
+from ledger.recording.calls import Outcome, call, told
 from ledger.recording.cutting import LABEL, PROMPT, cut
 from ledger.recording.moment import moment
+from ledger.recording.naming import call_of, words_of
+from ledger.recording.payloads.fence import without_fence
 from ledger.recording.scribe import Scribe
 from ledger.recording.shapes import count, listing, mapping, name, texts, without_blocks, word
 
@@ -108,8 +111,9 @@ class GeminiReader:
             self._scribe.note("compaction.started", f"compaction:{key}", {"text": cut(said, PROMPT)})
         elif kind == "user" and said:
             self._end_turn(self._last_said, "end_turn" if self._last_said else None, self._answered)
-            self._turn = key
-            self._scribe.note("prompt.submitted", f"prompt:{key}", {"text": cut(said, PROMPT), "by": "user"})
+            asked = cut(without_fence(said), PROMPT)
+            self._turn = words_of(asked)
+            self._scribe.note("prompt.submitted", f"prompt:{self._turn}", {"text": asked, "by": "user"}, again=True)
         elif kind == "error":
             self._end_turn(said, "error")
         elif kind == "info" and said.startswith("Request cancelled"):
@@ -121,11 +125,13 @@ class GeminiReader:
 
     def _tool(self, done: Record) -> None:
         key, status = name(done.get("id")), word(done.get("status"))
-        if not key or (status not in _ENDED and "result" not in done):
+        if not key or hash(key) in self._done or (status not in _ENDED and "result" not in done):
             return
+        self._done.add(hash(key))
         made = call(word(done.get("name")) or "unknown", done.get("args"), self._scribe.time)
         time = moment(done.get("timestamp")) or self._scribe.time
-        note_outcome(self._scribe, key, made, _outcome(done, status), time)
+        kind, data = told(key, made, _outcome(done, status))
+        self._scribe.note(kind, f"tool:{call_of(made.tool, done.get('args'))}", data, time=time, again=True)
 
     def _settle(self) -> None:
         """Note what a message of the model meant, now that it will not be written again."""
@@ -146,17 +152,22 @@ class GeminiReader:
     def _end_turn(self, said: str, reason: str | None, time: str | None = None) -> None:
         if self._turn:
             ended = {"text": cut(said, PROMPT), "reason": reason}
-            self._scribe.note("turn.ended", f"turn:{self._turn}", ended, time=time)
+            self._scribe.note("turn.ended", f"turn:{self._turn}", ended, time=time, again=True)
         self._turn = self._last_said = ""
 
 
 def _outcome(done: Record, status: str) -> Outcome:
     response = _response(done.get("result"))
     text = _first_text(response.get("error"), response.get("output"), done.get("resultDisplay"))
-    found = _EXIT_CODE.search(text)
-    code = int(found.group(1)) if found else None
+    code = exit_code(text)
     failed = status in ("error", "cancelled") or "error" in response or bool(code)
     return Outcome(text=text, failed=failed, exit_code=code)
+
+
+def exit_code(text: str) -> int | None:
+    """The exit code that the text of a shell call holds."""
+    found = _EXIT_CODE.search(text)
+    return int(found[1]) if found else None
 
 
 def _response(result: Any) -> Record:

@@ -14,6 +14,8 @@ _INPUT = ("tool_input", "toolArgs", "toolInput", "args")
 
 def edited(payload: Mapping[str, Any]) -> tuple[str, ...]:
     """The paths as the agent names them: those of an editor's call or a patch; none for any other call."""
+    if isinstance(payload.get("input"), dict) and isinstance(payload.get("output"), dict):  # OpenCode
+        payload = {**payload["output"], **payload["input"]}
     tool = next((payload[name] for name in _TOOL if isinstance(payload.get(name), str)), "")
     given = next((payload[name] for name in _INPUT if name in payload), None)
     return files_of(tool, _parsed(given))
