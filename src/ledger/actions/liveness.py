@@ -47,17 +47,24 @@ def has_run_since(pid: int, captured: int) -> bool:
 
 
 def _claim(layout: Layout, session: str, saids: Sequence[Said]) -> None:
-    doing = next((said.heard.doing for said in reversed(saids) if said.heard.doing is not None), None)
-    pid, found = saids[-1].captured.pid, live.look(layout, session)
-    is_claimed = found is not None and found.claim is not None and found.claim.pid == pid and found.verdict != "dead"
-    if not is_claimed:
-        live.claim(layout, session, pid=pid, doing="waiting" if doing == "waiting" else "working")
-    elif (
-        found is not None and found.claim is not None and doing in ("working", "waiting") and found.claim.doing != doing
-    ):
-        live.tell(layout, session, "waiting" if doing == "waiting" else "working")
+    doing, pid, found = _doing(saids), saids[-1].captured.pid, live.look(layout, session)
+    claim = None if found is None or found.verdict == "dead" else found.claim
+    if claim is None or claim.pid != pid:
+        live.claim(layout, session, pid=pid, doing=doing or "working")
+    elif doing not in (None, claim.doing):
+        live.tell(layout, session, doing)
     else:
         live.touch(layout, session)
+
+
+def _doing(saids: Sequence[Said]) -> live.Doing | None:
+    """What the session does by what was heard last; one that has only begun waits to be asked something."""
+    for said in reversed(saids):
+        if said.heard.doing in ("working", "waiting"):
+            return said.heard.doing
+        if any(fact.type in ("session.started", "session.resumed") for fact in said.heard.drafts):
+            return "waiting"
+    return None
 
 
 def _began(started: str) -> float | None:
