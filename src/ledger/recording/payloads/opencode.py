@@ -66,17 +66,19 @@ def hear(payload: Payload, time: str) -> Heard:
 
 
 def moment(payload: Payload) -> Moment | None:
-    """Where it can be answered: with a prompt, and before a tool that edits."""
+    """Where it can be answered: with a prompt, of which the first is the start, and before a tool that edits."""
     if "input" not in payload:
         return None
     if "callID" in mapping(payload.get("input")):
         return "edit" if edited(payload) and "args" not in mapping(payload.get("input")) else None
-    return "prompt" if "message" in mapping(payload.get("output")) else None
+    if "message" not in mapping(payload.get("output")):
+        return None
+    return "start" if payload.get("first") is True else "prompt"
 
 
 def inject(payload: Payload, text: str) -> str:
     """What the hook prints so that the plugin hands `text` to the agent; before a tool it has no way to."""
-    return answers.plain(context=text) if moment(payload) == "prompt" else ""
+    return answers.plain(context=text) if moment(payload) in ("start", "prompt") else ""
 
 
 def deny(payload: Payload, because: str) -> str:  # noqa: ARG001 - the same before every tool
