@@ -65,7 +65,7 @@ def check_file(file_name: str, raw: bytes, wanted: str | None, policy: Mapping[s
         )
     if name == "event" and isinstance(document, dict):
         return _checked_event(document, policy)
-    if name == _JSON_SCHEMA:
+    if name == _JSON_SCHEMA and isinstance(document, dict):
         return Checked(name, schema.rules_problems(document, ""))
     rules = schema.schema(schema_name(name))
     return Checked(schema_name(name), schema.explain(rules, document))
