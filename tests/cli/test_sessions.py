@@ -150,6 +150,52 @@ def test_an_unknown_session_is_not_found(ledger: Run) -> None:
             assert result.err.startswith(f"error: no session on the roster is named '{name[:80]}")
 
 
+READING = [
+    *(["status"], ["sessions"], ["conflicts"], ["lease", "list"], ["lease"], ["task", "list"], ["watch"]),
+    *(["watch", "--alerts"], ["keys"], ["log"], ["history", "a"], ["diff", "main"], ["show", "main"]),
+    *(["policy", "list"], ["inject"], ["inject", "--show"], ["get", "a"], ["replay"]),
+]
+WITHOUT_SESSIONS = [["du"], ["gc"], ["verify"], ["export", "json"], ["hooks", "status"]]
+
+
+@pytest.mark.parametrize("command", READING, ids=" ".join)
+def test_a_session_that_never_was_is_refused_by_whatever_reads(
+    ledger: Run, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    ledger("set", "a", "x")
+    words = "error: no session on the roster is named 'nobody': it has ended, or never was here\n"
+    named = ledger(*command, "--session", "nobody")
+    assert (named.code, named.out) == (1, "")
+    assert named.err.startswith(words)
+    monkeypatch.setenv("LEDGER_SESSION", "nobody")
+    assert ledger(*command) == named
+
+
+@pytest.mark.parametrize("command", READING[:6], ids=" ".join)
+def test_a_session_that_has_ended_is_still_one_that_may_ask(ledger: Run, codex: str, command: list[str]) -> None:
+    ledger("session", "end", "--session", codex)
+    for name in (codex, codex[:8], "run"):
+        found = ledger(*command, "--session", name)
+        assert (found.code, "error" in found.err) == ((1, True) if command[0] == "task" else (0, False)), found.err
+
+
+@pytest.mark.parametrize("command", WITHOUT_SESSIONS, ids=" ".join)
+def test_what_depends_on_no_session_ignores_the_shells_and_refuses_an_option(
+    ledger: Run, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    assert ledger(*command, "--session", "nobody").code == 1
+    monkeypatch.setenv("LEDGER_SESSION", "nobody")
+    assert ledger(*command).code == 0
+
+
+def test_a_session_begins_and_goes_on_in_a_shell_whose_session_is_not_known(
+    ledger: Run, codex: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger("session", "end", "--session", codex)
+    monkeypatch.setenv("LEDGER_SESSION", "nobody")
+    assert ledger("session", "start", "--agent", "x").code == ledger("session", "resume", "run").code == 0
+
+
 def test_end_wants_to_know_which(ledger: Run) -> None:
     assert ledger("session", "end") == (
         2,

@@ -251,6 +251,7 @@ def test_a_switch_is_turned_by_the_session_that_is_named_and_by_one_that_is_not_
     off = ledger("off", "sync", "--session", "nobody")
     assert off.code == 0
     assert off.err.startswith("Not recorded: no session on the roster is named 'nobody': it has ended")
+    assert "nobody" not in Path(".ledger/off/sync").read_text()
 
 
 def test_no_secret_reaches_the_switch_or_its_event(ledger: Run) -> None:

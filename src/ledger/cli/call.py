@@ -14,7 +14,7 @@ import typer
 
 from ledger.cli.output import Form, Output
 from ledger.cli.words import counted
-from ledger.errors import LedgerError, UsageError
+from ledger.errors import LedgerError, NotFoundError, UsageError
 from ledger.storage.spool import waiting
 
 if TYPE_CHECKING:
@@ -27,6 +27,14 @@ _TAIL = (
     8 * 1024 * 1024
 )  # bytes of a transcript that a call takes in on its way; more is left to the process behind hooks
 
+# They begin or end a session whatever the shell's own has become, or stop a ledger that no session can be looked up in.
+_ANY_SESSION = {"session start", "session resume", "session end", "off", "on", "pause", "unpause"}
+# Nothing that they do depends on who asks: a shell whose session is not known here must not be kept from them.
+_NO_SESSION = {
+    *("backup", "doctor", "down", "du", "export json", "gc", "hooks install", "hooks status", "hooks uninstall"),
+    *("import", "redact", "validate", "verify"),
+}
+
 
 @dataclass(slots=True)
 class Call:
@@ -35,12 +43,15 @@ class Call:
     sources: Sources | None = None
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     options: dict[str, Any] = field(default_factory=dict)
+    command: str = ""
 
     @classmethod
     def of(cls, context: typer.Context) -> Call:
         """The call that a command's context belongs to."""
         call = context.find_root().obj
-        return call if isinstance(call, cls) else cls()
+        found = call if isinstance(call, cls) else cls()
+        found.command = " ".join(_names(context))
+        return found
 
     @property
     def form(self) -> Form:
@@ -74,12 +85,14 @@ class Call:
     def ledger(self, *, only_reads: bool = False, settles: bool = False) -> Iterator[Ledger]:
         """The ledger that the call is about, open; raises NotALedgerError where there is none.
 
-        What hooks captured is in it. That of the user's own is made for the first write; to who `only_reads` one that
-        is not there is empty. Who `settles` sees sessions ended whose process went while they waited.
+        Raises NotFoundError where the call acts as a session that never was there. What hooks captured is in it. That
+        of the user's own is made for the first write; to who `only_reads` one that is not there is empty. Who `settles`
+        sees sessions ended whose process went while they waited.
         """
         with self._users_own(only_reads=only_reads) if self.is_for_user else self._open() as ledger:
             self._tell_restored(ledger)
             self._drain(ledger, settles=settles)
+            self._require_session(ledger)
             yield ledger
 
     def _open(self) -> Ledger:
@@ -108,6 +121,23 @@ class Call:
 
         named = self.named
         return (Author.person(ledger.place) if named is None else find_session(ledger.place, named)).session
+
+    def seen(self, ledger: Ledger) -> str:
+        """The id of the session that the call is about, one that has ended too: what it did is there still."""
+        from ledger.actions.roster import find_past
+
+        try:
+            return self.reader(ledger)
+        except NotFoundError:
+            past = find_past(ledger.place, self.named or "")
+            if past is None:
+                raise
+            return past.author.session
+
+    def _require_session(self, ledger: Ledger) -> None:
+        is_free = self.command in _NO_SESSION and not self.options.get("session")
+        if self.named is not None and not is_free and self.command not in _ANY_SESSION:
+            self.seen(ledger)
 
     def now(self) -> int:
         """The time, in microseconds since 1970."""
@@ -150,3 +180,8 @@ class Call:
         if self.is_for_user:
             return None  # the person writes, whichever of their agents runs the command
         return self.options.get("session") or self.environment.get("LEDGER_SESSION") or None
+
+
+def _names(context: Any) -> list[str]:
+    """The name of a command, with that of the one that it is a part of."""
+    return [] if context.parent is None else [*_names(context.parent), str(context.info_name)]

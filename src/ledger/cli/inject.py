@@ -13,7 +13,6 @@ from ledger.cli.call import Call
 from ledger.cli.lines import line_of
 from ledger.cli.output import Output
 from ledger.cli.words import visible
-from ledger.errors import NotFoundError
 
 if TYPE_CHECKING:
     from ledger.actions.log import Logged
@@ -36,7 +35,7 @@ def command(context: typer.Context, show: Show = False, number: Number = None) -
         if not show:
             _preview(call, ledger)
             return
-        wanted = None if call.named is None else _session(call, ledger)
+        wanted = None if call.named is None else call.seen(ledger)
         given = list(islice(_given(ledger, wanted), number))
     call.out.answer([documents.logged(one) for one in given], lambda: _page(call.out, given, call.now()))
     if not given:
@@ -51,19 +50,6 @@ def _preview(call: Call, ledger: Ledger) -> None:
     call.out.answer({"text": told.text, "keys": list(told.keys)}, told.text.splitlines)
     if not told.text:
         call.out.words("There is nothing to tell yet.")
-
-
-def _session(call: Call, ledger: Ledger) -> str:
-    """The session that the call names, on the roster or ended."""
-    from ledger.actions.roster import find_past
-
-    try:
-        return call.reader(ledger)
-    except NotFoundError:
-        past = find_past(ledger.place, call.named or "")
-        if past is None:
-            raise
-        return past.author.session
 
 
 def _given(ledger: Ledger, session: str | None) -> Iterator[Logged]:

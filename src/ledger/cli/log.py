@@ -12,7 +12,7 @@ from ledger.cli import documents
 from ledger.cli.call import Call
 from ledger.cli.lines import SHORT, line_of
 from ledger.cli.words import counted
-from ledger.errors import DamageError, NotFoundError, UsageError
+from ledger.errors import DamageError, UsageError
 
 if TYPE_CHECKING:
     from ledger.actions.log import Logged
@@ -44,7 +44,7 @@ def command(
     call, foreign = Call.of(context), list[str]()
     with call.ledger() as ledger:
         out = call.out
-        session = _named(call, ledger)
+        session = call.seen(ledger)
         _require_types(ledger, types or ())
 
         def mark(commit: Commit) -> None:
@@ -86,22 +86,6 @@ def _require_types(ledger: Ledger, wanted: Sequence[str]) -> None:
             f"no event has the type {' or '.join(map(repr, unknown))}",
             hint=f"did you mean {' or '.join(near)}?" if near else "`ledger schema` and `ledger policy` list the types",
         )
-
-
-def _named(call: Call, ledger: Ledger) -> str:
-    """The session that is named, else the person's; one that has ended too, for its events are there still.
-
-    Raises NotFoundError for one that never was: it must not pass for one without events.
-    """
-    from ledger.actions.roster import find_past
-
-    try:
-        return call.reader(ledger)
-    except NotFoundError:
-        past = find_past(ledger.place, call.named or "")
-        if past is None:
-            raise
-        return past.author.session
 
 
 def _is_wanted(one: Logged, author: str | None, types: Sequence[str]) -> bool:

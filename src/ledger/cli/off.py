@@ -78,15 +78,15 @@ def answer(call: Call, name: str, done: Switched, *, on: bool, more: dict[str, A
 
 
 def account(call: Call, name: str, because: str) -> Switch:
-    """What is known of the switch before anything is recorded."""
+    """What is known of the switch before anything is recorded: not yet whether there is a session of that name."""
     from ledger.actions.tip import PERSON
     from ledger.api import system_sources
     from ledger.core.clock import stamp
     from ledger.core.ids import SessionId
 
     sources = call.sources or system_sources()
-    session = "" if call.named else str(SessionId.of(PERSON, sources.person))
-    return Switch(name, stamp(sources.now()), session, call.named or PERSON, because)
+    who = ("", "") if call.named else (str(SessionId.of(PERSON, sources.person)), PERSON)
+    return Switch(name, stamp(sources.now()), *who, because)
 
 
 def already(layout: Layout, name: str) -> str:
