@@ -22,6 +22,7 @@ from ledger.errors import InvalidError, LedgerError
 from ledger.recording.payloads.dialects import recognise
 from ledger.recording.probes import PREFIX, probe
 from ledger.storage import spool
+from ledger.storage.files import write_file
 from ledger.storage.layout import Layout
 from ledger.storage.locks import Lock
 from ledger.storage.spool import Captured
@@ -125,13 +126,33 @@ def _of(layout: Layout, session: str) -> list[Captured]:
 
 @contextmanager
 def _cleaned(layout: Layout, session: str, agents: Sequence[str]) -> Iterator[None]:
+    """Whatever the probes left within the block is taken away: payloads, and what answering hooks remember."""
+    before = {path: path.read_bytes() for path in _told(layout)}
     try:
         yield
     finally:
         for one in _of(layout, session):
             spool.done(one)
-        for agent in agents:
-            layout.told_to(SessionId.of(agent, session)).unlink(missing_ok=True)
+        sessions = {str(SessionId.of(agent, session)) for agent in agents}
+        for path in _told(layout):
+            if path.name in sessions:
+                path.unlink(missing_ok=True)
+            elif any(one.encode() in path.read_bytes() for one in sessions):
+                _put_back(path, before.get(path))
+
+
+def _told(layout: Layout) -> list[Path]:
+    try:
+        return [path for path in layout.told.iterdir() if path.is_file()]
+    except FileNotFoundError:
+        return []
+
+
+def _put_back(path: Path, before: bytes | None) -> None:
+    if before is None:
+        path.unlink(missing_ok=True)
+    else:
+        write_file(path, before, durable=False)
 
 
 @contextmanager

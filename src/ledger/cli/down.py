@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +21,8 @@ from ledger.storage.layout import Layout
 if TYPE_CHECKING:
     from ledger.actions.install import Where
     from ledger.actions.install_git import GitHook
+
+_ATTEMPTS = 3  # to delete a folder in which somebody has a file open still
 
 Purge = Annotated[bool, typer.Option("--purge", help="Delete the ledger too, with everything in it.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
@@ -47,8 +51,7 @@ def command(context: typer.Context, purge: Purge = False, yes: Yes = False, dry_
     shims = _silenced(where)
     is_purged = purge and not left  # what was there before is remembered in it
     if is_purged:
-        with refusals(where.layout.root):
-            shutil.rmtree(where.layout.root)
+        _delete(where.layout.root)
     answer = {
         "files": [hooks.removal_document(one) for one in removals],
         "left": [{"path": str(path), "reason": error.message} for path, error in left],
@@ -72,6 +75,16 @@ def _silenced(where: Where) -> list[GitHook]:
     with refusals(where.layout.hook):
         where.layout.hook.unlink(missing_ok=True)
     return shims
+
+
+def _delete(root: Path) -> None:
+    """Delete a folder at once: what still runs behind a hook finds it no more, and fills it no more."""
+    with refusals(root):
+        gone = root.rename(root.with_name(f".{root.name}-deleted-{os.getpid()}"))
+        for _ in range(_ATTEMPTS):
+            shutil.rmtree(gone, ignore_errors=True)
+        if gone.exists():
+            shutil.rmtree(gone)
 
 
 def _agreed(layout: Layout) -> bool:
