@@ -1,0 +1,181 @@
+"""Codex's trust: asked and given through its own program, for our hooks alone, and taken back."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ledger.actions.install import Where, agent_named, carry_out, equip, plan, target_of
+from ledger.actions.trust import BY_HAND, config_target, give_trust, trust_of, untrusted
+from ledger.actions.uninstall import plan_undoing, take_out
+from ledger.api import create_ledger
+from ledger.recording.payloads.dialects import DIALECTS
+from ledger.storage.layout import Layout
+
+AGENTS = os.environ.get("LEDGER_AGENTS")
+
+# What Codex answers, as it was observed: hooks by place and digest, and what its user trusts, in config.toml.
+STAND_IN = """\
+#!{python}
+import hashlib, json, os, pathlib, re, sys
+home = pathlib.Path(os.environ.get("CODEX_HOME") or pathlib.Path(os.environ["HOME"], ".codex"))
+config = home / "config.toml"
+def snake(name): return re.sub("(?<!^)(?=[A-Z])", "_", name).lower()
+def hooks():
+    text = config.read_text() if config.exists() else ""
+    for path in (pathlib.Path.cwd() / ".codex/hooks.json", home / "hooks.json"):
+        if not path.exists(): continue
+        for event, groups in json.loads(path.read_text())["hooks"].items():
+            for g, group in enumerate(groups):
+                for i, hook in enumerate(group["hooks"]):
+                    key = f"{{path}}:{{snake(event)}}:{{g}}:{{i}}"
+                    digest = "sha256:" + hashlib.sha256(json.dumps(hook).encode()).hexdigest()
+                    known = f'[hooks.state."{{key}}"]' in text and digest in text
+                    yield {{"key": key, "command": hook["command"], "currentHash": digest, "enabled": True,
+                           "trustStatus": "trusted" if known else "untrusted"}}
+for line in sys.stdin:
+    asked = json.loads(line)
+    if asked["method"] == "initialize": result = {{}}
+    elif asked["method"] == "hooks/list": result = {{"data": [{{"cwd": "", "hooks": list(hooks())}}]}}
+    elif asked["method"] == "config/batchWrite":
+        result = {{"status": "ok"}}
+        with config.open("a") as file:
+            for key, state in asked["params"]["edits"][0]["value"].items():
+                file.write(f'\\n[hooks.state."{{key}}"]\\ntrusted_hash = "{{state["trusted_hash"]}}"\\n')
+    else: continue
+    print(json.dumps({{"method": "some/notification"}}))
+    print(json.dumps({{"id": asked["id"], "result": result}}), flush=True)
+"""
+THEIRS = '{"hooks":{"Stop":[{"hooks":[{"type":"command","command":"true"}]}]}}'
+
+
+@pytest.fixture
+def where(home: Path) -> Where:
+    """A git project with a ledger, whose user trusts its folder."""
+    project = home / "project"
+    subprocess.run(["git", "init", "-q", str(project)], check=True)
+    create_ledger(project / ".git/ledger")[0].close()
+    (home / ".codex").mkdir()
+    (home / ".codex/config.toml").write_text(f'[projects."{project}"]\ntrust_level = "trusted"\n')
+    return Where(Layout(project / ".git/ledger"), project, home, {"PATH": os.environ["PATH"]})
+
+
+@pytest.fixture
+def program(where: Where) -> Callable[[str], Where]:
+    """Puts a program called codex on PATH."""
+
+    def put(text: str) -> Where:
+        folder = where.home / "bin"
+        folder.mkdir()
+        (folder / "codex").write_text(text)
+        (folder / "codex").chmod(0o755)
+        return where._replace(environment={"PATH": f"{folder}:{os.environ['PATH']}"})
+
+    return put
+
+
+@pytest.fixture(params=["stand-in", "real"])
+def codex(request: pytest.FixtureRequest, where: Where, program: Callable[[str], Where]) -> Where:
+    """Codex on PATH: one that answers as it does, or itself, where LEDGER_AGENTS names a folder that has it."""
+    if request.param == "stand-in":
+        return program(STAND_IN.format(python=sys.executable))
+    if not AGENTS or not (Path(AGENTS) / "node_modules/.bin/codex").exists():
+        pytest.skip("LEDGER_AGENTS names no folder with Codex")
+    return where._replace(environment={"PATH": f"{AGENTS}/node_modules/.bin:{os.environ['PATH']}"})
+
+
+def install(where: Where) -> None:
+    equip(where.layout)
+    carry_out(where, plan(where, target_of(where, agent_named("codex"), "shared")))
+
+
+def test_what_is_installed_is_trusted_and_nothing_else_is(codex: Where) -> None:
+    path = codex.project / ".codex/hooks.json"
+    path.parent.mkdir()
+    path.write_text(THEIRS)
+    install(codex)
+    ours = len(DIALECTS["codex"].HOOKS)
+    before = trust_of(codex)
+    assert (len(before.hooks), before.is_given) == (ours, False)
+    assert give_trust(codex).is_given
+    assert trust_of(codex).is_given
+    text = config_target(codex).path.read_text()
+    assert text.count("trusted_hash") == ours
+    assert f'{path}:stop:0:0"' not in text
+
+
+def test_a_hook_put_in_before_ours_takes_the_trust_away_and_that_is_seen(codex: Where) -> None:
+    install(codex)
+    give_trust(codex)
+    path = codex.project / ".codex/hooks.json"
+    path.write_text(
+        path.read_text().replace('"Stop": [', '"Stop": [{"hooks": [{"type": "command", "command": "true"}]},', 1)
+    )
+    assert [hook.key.split(":")[1] for hook in trust_of(codex).hooks if not hook.is_trusted] == ["stop"]
+    assert give_trust(codex).is_given
+
+
+def test_undoing_leaves_codexs_own_settings_to_the_byte(codex: Where) -> None:
+    config = config_target(codex).path
+    before = config.read_bytes()
+    install(codex)
+    give_trust(codex)
+    for removal in plan_undoing(codex).removals:
+        take_out(codex, removal)
+    assert config.read_bytes() == before
+
+
+def test_undoing_takes_out_only_our_trust_where_the_settings_changed_since(codex: Where) -> None:
+    config = config_target(codex).path
+    before = config.read_text()
+    install(codex)
+    give_trust(codex)
+    theirs = '\n[hooks.state."/elsewhere/hooks.json:stop:0:0"]\ntrusted_hash = "sha256:1"\n'
+    config.write_text(config.read_text() + theirs)
+    for removal in plan_undoing(codex).removals:
+        take_out(codex, removal)
+    left = config.read_text()
+    assert left.startswith(before)
+    assert left.endswith(theirs)
+    assert left.count("trusted_hash") == 1
+
+
+def test_giving_trust_twice_writes_nothing(codex: Where) -> None:
+    install(codex)
+    give_trust(codex)
+    before = config_target(codex).path.read_bytes()
+    assert give_trust(codex).is_given
+    assert config_target(codex).path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("#!/bin/sh\nexit 1\n", "codex"),
+        ("#!/bin/sh\necho not JSON\ncat >/dev/null\n", "codex gave no JSON"),
+        (
+            '#!/bin/sh\nread l\necho \'{"id": 1, "error": {"message": "too old"}}\'\n',
+            "codex refused initialize: too old",
+        ),
+    ],
+)
+def test_a_program_that_does_not_answer_is_told_of(program: Callable[[str], Where], text: str, why: str) -> None:
+    trust = trust_of(program(text))
+    assert not trust.is_given
+    assert trust.unknown.startswith(why)
+
+
+def test_without_the_program_it_is_told_how_to_trust_by_hand(where: Where) -> None:
+    nowhere = where._replace(environment={"PATH": ""})
+    assert trust_of(nowhere).unknown == give_trust(nowhere).unknown == "codex is not on PATH"
+    assert "/hooks" in BY_HAND
+
+
+def test_lines_of_others_stay_in_the_settings() -> None:
+    text = 'a = 1\n[hooks.state."k"]\ntrusted_hash = "x"\n\n[hooks.state."k2"]\ntrusted_hash = "y"\n[b]\n'
+    assert untrusted(text, ["k"]) == 'a = 1\n[hooks.state."k2"]\ntrusted_hash = "y"\n[b]\n'

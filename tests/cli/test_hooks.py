@@ -1,0 +1,171 @@
+"""Hooks put in, taken out and told of, one agent at a time; nothing else in their files moves."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Run
+
+from ledger.recording.payloads.dialects import DIALECTS
+from ledger.recording.registering import AGENTS
+
+SPLICED = [name for name, agent in AGENTS.items() if agent.entry is not None]
+
+
+@pytest.fixture
+def project(home: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A git project with a ledger."""
+    folder = home / "project"
+    subprocess.run(["git", "init", "-q", str(folder)], check=True)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    assert run("init").code == 0
+    return folder
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_every_agents_hooks_go_in_arrive_and_come_out(project: Path, run: Run, agent: str) -> None:
+    path = project / AGENTS[agent].files["shared"]
+    done = run("hooks", "install", agent)
+    assert done.code == 0, done.err
+    assert done.out == f"{agent:11}  {AGENTS[agent].files['shared']}  written\n"
+    told = json.loads(run("hooks", "status", "--json").out)
+    (one,) = told["files"]
+    assert one["state"] == "installed"
+    assert one["hooks"] == [hook.event for hook in DIALECTS[agent].HOOKS]
+    checks = {check["name"]: check for check in json.loads(run("doctor", "--json").out)["checks"]}
+    assert checks[f"{agent} hooks"]["ok"], checks
+    assert run("hooks", "uninstall", agent).out == f"{agent}  {AGENTS[agent].files['shared']}  deleted\n"
+    assert not path.parent.exists()
+
+
+@pytest.mark.parametrize("agent", SPLICED)
+def test_a_hook_stands_as_its_agent_takes_it(project: Path, run: Run, agent: str) -> None:
+    run("hooks", "install", agent)
+    text = json.loads((project / AGENTS[agent].files["shared"]).read_text())
+    event = DIALECTS[agent].HOOKS[0].event
+    (entry,) = text["hooks"][event]
+    hook = entry if agent == "cursor" else entry["hooks"][0]
+    assert f"ledger {agent} {event}" in hook["command"]
+    seconds = DIALECTS[agent].HOOKS[0].seconds
+    assert hook["timeout"] == (seconds * 1000 if agent == "gemini" else seconds)
+    assert ("name" in hook) == (agent == "gemini")
+    assert text.get("version") == (1 if agent == "cursor" else None)
+
+
+def test_a_dry_run_writes_nothing(project: Path, run: Run) -> None:
+    shown = run("hooks", "install", "claude-code", "--dry-run")
+    assert shown.out.startswith('.claude/settings.json\n  + {\n  +   "hooks": {\n')
+    assert not (project / ".claude").exists()
+    run("hooks", "install", "claude-code")
+    before = (project / ".claude/settings.json").read_bytes()
+    assert "  - {" in run("hooks", "uninstall", "claude-code", "--dry-run").out
+    assert (project / ".claude/settings.json").read_bytes() == before
+    assert run("hooks", "install", "claude-code", "--dry-run").out == ".claude/settings.json: is as it should be\n"
+
+
+def test_no_agent_gets_its_hooks_twice(project: Path, run: Run, home: Path) -> None:
+    run("hooks", "install", "codex")
+    code, out, err = run("hooks", "install", "codex", "--user")
+    assert (code, out) == (4, "")
+    assert err == (
+        f"error: codex would run every hook twice: {project}/.codex/hooks.json has ours already\n"
+        "  hint: take those out first: ledger hooks uninstall codex\n"
+    )
+    assert not (home / ".codex").exists()
+
+
+def test_an_agent_without_settings_of_one_clone_is_named(project: Path, run: Run) -> None:
+    assert run("hooks", "install", "droid", "--local") == (
+        2,
+        "",
+        "error: droid has no settings of one clone alone\n  hint: use --user, or the project's shared ones\n",
+    )
+
+
+def test_an_unknown_agent_is_refused_with_those_that_there_are(project: Path, run: Run) -> None:
+    code, _, err = run("hooks", "install", "emacs")
+    assert code == 2
+    assert err.startswith("error: no such agent: emacs\n  hint: one of: claude-code, codex, gemini")
+
+
+def test_two_files_at_once_are_refused(project: Path, run: Run) -> None:
+    assert run("hooks", "install", "claude-code", "--local", "--user").code == 2
+
+
+def test_a_link_out_of_the_project_is_not_followed(project: Path, run: Run, home: Path) -> None:
+    (home / "elsewhere.json").write_text("{}")
+    (project / ".claude").mkdir()
+    (project / ".claude/settings.json").symlink_to(home / "elsewhere.json")
+    code, _, err = run("hooks", "install", "claude-code")
+    assert code == 4
+    assert err.startswith(f"error: {project}/.claude/settings.json is a link that leads out of {project}: to ")
+    assert (home / "elsewhere.json").read_text() == "{}"
+
+
+def test_a_link_within_the_home_is_followed_and_stays_one(project: Path, run: Run, home: Path) -> None:
+    (home / "dotfiles").mkdir()
+    (home / "dotfiles/claude.json").write_text("{}\n")
+    (home / ".claude").mkdir()
+    (home / ".claude/settings.json").symlink_to(home / "dotfiles/claude.json")
+    assert run("hooks", "install", "claude-code", "--user").code == 0
+    assert (home / ".claude/settings.json").is_symlink()
+    assert "ledger" in (home / "dotfiles/claude.json").read_text()
+    assert run("hooks", "uninstall", "claude-code").code == 0
+    assert (home / "dotfiles/claude.json").read_text() == "{}\n"
+
+
+def test_a_file_that_should_be_wholly_ours_and_is_not_is_left(project: Path, run: Run) -> None:
+    path = project / ".github/hooks/ledger.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    code, _, err = run("hooks", "install", "copilot-cli")
+    assert code == 4
+    assert err.startswith(f"error: {path} is there already, and not ours")
+    assert path.read_text() == "{}"
+
+
+def test_hooks_that_somebody_changed_are_told_and_mended(project: Path, run: Run) -> None:
+    run("hooks", "install", "claude-code")
+    path = project / ".claude/settings.json"
+    asked = DIALECTS["claude-code"].HOOKS[0]
+    text = path.read_text()
+    path.write_text(text.replace(f'"timeout": {asked.seconds}', '"timeout": 1', 1))
+    told = run("hooks", "status")
+    assert f"  {asked.event} is not as it was installed\n" in told.out
+    assert run("hooks", "install", "claude-code").code == 0
+    assert path.read_text() == text
+
+
+def test_hooks_that_a_team_has_committed_are_left_as_they_are(project: Path, run: Run) -> None:
+    """Who finds them in a fresh clone has nothing to write, and `down` nothing to take back."""
+    run("hooks", "install", "claude-code")
+    path = project / ".claude/settings.json"
+    committed = path.read_bytes()
+    (project / ".git/ledger/installed.json").unlink()
+    assert run("hooks", "install", "claude-code").out.endswith("as it was\n")
+    run("down")
+    assert path.read_bytes() == committed
+    assert run("hooks", "uninstall", "claude-code").code == 0
+    assert json.loads(path.read_text()) == {}
+
+
+def test_the_line_is_put_in_only_where_nobody_has_one(project: Path, run: Run, home: Path) -> None:
+    (home / ".claude").mkdir()
+    (home / ".claude/settings.json").write_text('{"statusLine": {"type": "command", "command": "date"}}')
+    run("hooks", "install", "claude-code", "--local")
+    assert "statusLine" not in json.loads((project / ".claude/settings.local.json").read_text())
+
+
+def test_the_line_runs_as_its_agent_runs_it(project: Path, run: Run) -> None:
+    run("hooks", "install", "claude-code", "--local")
+    line = json.loads((project / ".claude/settings.local.json").read_text())["statusLine"]["command"]
+    ran = subprocess.run(["sh", "-c", line], input=b"{}", capture_output=True, check=False, cwd=project)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"ledger: 0 sessions\n", b"")
+
+
+def test_without_any_hooks_the_way_to_them_is_told(project: Path, run: Run) -> None:
+    assert run("hooks").err == "No agent's settings have our hooks. To put them there: ledger up\n"

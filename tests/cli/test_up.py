@@ -1,0 +1,333 @@
+"""The first minute: what `up` writes is what it shows, works, and is taken back by `down` to the byte."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Run
+from tests.cli.test_pages import documented, fields
+
+from ledger.recording.payloads.dialects import DIALECTS
+from ledger.recording.registering import AGENTS
+
+# Five ways in which people keep settings: with comments, in an order of their own, with hooks of others.
+KEPT = {
+    ".claude/settings.json": """\
+{
+  // what the whole team uses
+  "model": "opus",
+  "hooks": {
+    "Stop": [
+      { "hooks": [{ "type": "command", "command": "make check" }] }, // must stay the first
+    ],
+    "Notification": [],
+  },
+  "permissions": { "deny": ["Read(./.env)"], },
+}
+""",
+    ".codex/hooks.json": '{"hooks":{"PreToolUse":[{"matcher":"Bash","hooks":[{"type":"command","command":"true"}]}]}}',
+    ".gemini/settings.json": '\ufeff{\r\n\t"theme": "Dracula",\r\n\t"hooks": {}\r\n}\r\n',
+    ".cursor/hooks.json": '{\n    "version": 1,\n    "hooks": {"stop": [{"command": "./bye.sh"}]}\n}',
+    ".factory/settings.json": '/* ours */ {\n  "b": 1, "a": [1, 2,],\n}\n\n',
+}
+
+
+@pytest.fixture
+def project(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A git project with the settings of five agents, and no agent's program on PATH."""
+    tools = home / "bin"
+    tools.mkdir()
+    for name in ("git", "sh", "dd", "mv", "sync", "cat", "mkdir", "ls", "id", "od", "rm"):
+        (tools / name).symlink_to(shutil.which(name) or "/bin/false")
+    monkeypatch.setenv("PATH", str(tools))
+    folder = home / "project"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    subprocess.run(["git", "init", "-q"], check=True)
+    for name, text in KEPT.items():
+        path = folder / name
+        path.parent.mkdir()
+        path.write_bytes(text.encode())
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a project, git's own left out, with its mode."""
+    return {
+        f"{path.relative_to(folder)} {stat.S_IMODE(path.lstat().st_mode):o}": path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and ".git/" not in str(path)
+    }
+
+
+def hooks_folder(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((folder / ".git" / "hooks").iterdir())}
+
+
+def test_down_leaves_everything_byte_for_byte_as_it_was_before_up(project: Path, run: Run) -> None:
+    (project / ".cursor/hooks.json").chmod(0o600)
+    before, shims = contents(project), hooks_folder(project)
+    done = run("up", "--yes")
+    assert done.code == 0, done.err
+    assert contents(project) != before
+    assert stat.S_IMODE((project / ".cursor/hooks.json").stat().st_mode) == 0o600
+    gone = run("down")
+    assert gone.code == 0, gone.err
+    assert contents(project) == before
+    assert hooks_folder(project) == shims
+    assert not (project / ".git/ledger/installed.json").exists()
+    assert not (project / ".git/ledger/hook").exists()
+
+
+def test_up_says_that_it_records_only_once_every_hook_has_arrived(project: Path, run: Run) -> None:
+    done = run("up", "--yes")
+    assert done.out == (
+        "claude-code  .claude/settings.json   written  "
+        + "X of X hooks arrived\n"
+        + "codex        .codex/hooks.json       written  X of X hooks arrived\n"
+        + "gemini       .gemini/settings.json   written  X of X hooks arrived\n"
+        + "cursor       .cursor/hooks.json      written  X of X hooks arrived\n"
+        + "droid        .factory/settings.json  written  X of X hooks arrived\n"
+    ).replace("X of X", "{} of {}").format(
+        *(n for name in ("claude-code", "codex", "gemini", "cursor", "droid") for n in [len(DIALECTS[name].HOOKS)] * 2)
+    )
+    assert done.err.splitlines()[-1] == (
+        f"Recording claude-code, codex, gemini, cursor, droid in {project}, from each one's next start on."
+    )
+    assert not list((project / ".git/ledger/spool/new").iterdir())
+    assert [json.loads(line)["type"] for line in run("log", "--jsonl").out.splitlines()] == ["ledger.created"]
+
+
+def test_up_again_changes_nothing(project: Path, run: Run) -> None:
+    run("up", "--yes")
+    before = contents(project)
+    again = json.loads(run("up", "--yes", "--json").out)
+    assert contents(project) == before
+    assert [one["changed"] for one in again["files"]] == [False] * 5
+    assert again["recording"] is True
+    assert run("down").code == 0
+    assert contents(project).keys() == {f"{name} 644" for name in KEPT}
+
+
+def test_a_dry_run_shows_every_line_and_writes_nothing(project: Path, run: Run) -> None:
+    before = contents(project)
+    shown = run("up", "--dry-run")
+    assert (shown.code, shown.err) == (0, "")
+    assert contents(project) == before
+    assert not (project / ".git/ledger").exists()
+    lines = [line for line in shown.out.splitlines() if re.match(r"  [+-] ", line)]
+    assert sum('"command": "exec sh -c' in line for line in lines) + sum(
+        line.count('"command": "exec sh -c') - 1 for line in lines if line.count('"command": "exec sh -c') > 1
+    ) == sum(len(DIALECTS[name].HOOKS) for name in ("claude-code", "codex", "gemini", "cursor", "droid"))
+
+
+def test_nobody_is_asked_where_nobody_could_answer(project: Path, run: Run) -> None:
+    before = contents(project)
+    code, out, err = run("up")
+    assert (code, out) == (2, "")
+    assert err == (
+        "error: nobody can be asked here, and nothing was written\n  hint: look with --dry-run, then: ledger up --yes\n"
+    )
+    assert contents(project) == before
+
+
+def on_a_terminal(*arguments: str, typed: str) -> tuple[int, str]:
+    """A command on a terminal of its own, with what somebody types there; its exit code and what the terminal shows."""
+    leader, follower = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "ledger", *arguments], stdin=follower, stdout=follower, stderr=follower, close_fds=True
+    ) as process:
+        os.close(follower)
+        os.write(leader, typed.encode())
+        shown = b""
+        while True:
+            try:
+                part = os.read(leader, 65536)
+            except OSError:  # nobody writes to it any more
+                break
+            shown += part
+        os.close(leader)
+        return process.wait(), shown.decode().replace("\r\n", "\n")
+
+
+def test_on_a_terminal_it_shows_everything_and_asks(project: Path) -> None:
+    before = contents(project)
+    code, shown = on_a_terminal("up", typed="n\n")
+    assert code == 1
+    assert ".claude/settings.json" in shown
+    assert '+     "SessionStart": [' in shown
+    assert shown.endswith("Write this? [y/N]: n\nNothing was written.\n") or "Nothing was written." in shown
+    assert contents(project) == before
+    assert not (project / ".git/ledger").exists()
+
+
+def test_on_a_terminal_past_sessions_are_offered(project: Path, home: Path, run: Run) -> None:
+    folder = home / ".claude/projects" / re.sub(r"[^A-Za-z0-9]", "-", str(project))
+    folder.mkdir(parents=True)
+    (folder / "s1.jsonl").write_text(
+        '{"type":"user","uuid":"u1","parentUuid":null,"isSidechain":false,"sessionId":"s1","cwd":"/p",'
+        '"version":"2.1.0","timestamp":"2026-11-20T10:00:00.000Z","message":{"role":"user","content":"hi"}}\n'
+    )
+    code, shown = on_a_terminal("up", typed="y\ny\n")
+    assert code == 0, shown
+    assert "Import 1 past session of this project?" in shown
+    assert "prompt.submitted" in run("log").out
+
+
+def test_purge_on_a_terminal_names_the_way_to_keep_a_copy_and_asks(project: Path, run: Run) -> None:
+    run("up", "--yes")
+    code, shown = on_a_terminal("down", "--purge", typed="n\n")
+    assert code == 1
+    assert "Keep a copy first, if in doubt: ledger backup\n" in shown
+    assert (project / ".git/ledger").exists()
+    assert on_a_terminal("down", "--purge", typed="y\n")[0] == 0
+    assert not (project / ".git/ledger").exists()
+
+
+def test_settings_that_cannot_be_read_are_left_alone_and_named(project: Path, run: Run) -> None:
+    (project / ".gemini/settings.json").write_text('{"theme": }')
+    done = run("up", "--yes")
+    assert done.code == 0
+    assert (project / ".gemini/settings.json").read_text() == '{"theme": }'
+    assert f"gemini is left out: {project}/.gemini/settings.json cannot be changed:" in done.err
+    assert "line 1, column 11: a value is expected here" in done.err
+
+
+def test_what_others_change_meanwhile_is_kept_by_down(project: Path, run: Run) -> None:
+    run("up", "--yes")
+    path = project / ".cursor/hooks.json"
+    path.write_text(path.read_text().replace('"./bye.sh"', '"./farewell.sh"'))
+    assert run("down").code == 0
+    assert path.read_text() == KEPT[".cursor/hooks.json"].replace("./bye.sh", "./farewell.sh")
+
+
+def test_files_and_folders_that_up_made_are_gone_after_down(home: Path, project: Path, run: Run) -> None:
+    shutil.rmtree(project / ".factory")
+    (home / ".factory").mkdir()
+    run("up", "--yes")
+    assert (project / ".factory/settings.json").exists()
+    run("down")
+    assert not (project / ".factory").exists()
+    assert (home / ".factory").is_dir()
+
+
+def test_down_goes_on_where_one_file_cannot_be_read(project: Path, run: Run) -> None:
+    run("up", "--yes")
+    broken = project / ".codex/hooks.json"
+    broken.write_text(broken.read_text()[:-2])
+    code, _, err = run("down")
+    assert code == 4
+    assert ".codex/hooks.json cannot be changed" in err
+    assert (project / ".claude/settings.json").read_text() == KEPT[".claude/settings.json"]
+
+
+def test_purge_deletes_the_ledger_only_where_that_is_said(project: Path, run: Run) -> None:
+    before = contents(project)
+    run("up", "--yes")
+    assert run("down", "--purge").code == 2
+    assert (project / ".git/ledger").exists()
+    assert run("down", "--purge", "--yes").code == 0
+    assert not (project / ".git/ledger").exists()
+    assert contents(project) == before
+
+
+def test_a_teammate_without_a_ledger_notices_nothing(project: Path, run: Run, home: Path) -> None:
+    """The command that a team shares, in a clone that has no ledger: silent, and done."""
+    run("up", "--yes")
+    clone = home / "clone"
+    subprocess.run(["git", "init", "-q", str(clone)], check=True)
+    for command in commands(project / ".claude/settings.json"):
+        assert str(project) not in command
+        ran = subprocess.run(
+            ["sh", "-c", command],
+            cwd=clone,
+            input=b"{}",
+            capture_output=True,
+            check=False,
+            env={"PATH": os.environ["PATH"]},
+        )
+        assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
+    assert not (clone / ".git/ledger").exists()
+
+
+def commands(path: Path) -> list[str]:
+    found = re.findall(r'"command": "((?:[^"\\]|\\.)*)"', path.read_text())
+    return [text for one in found if "ledger" in (text := json.loads(f'"{one}"'))]
+
+
+def test_a_linked_worktree_has_hooks_of_its_own_and_the_same_ledger(
+    project: Path, run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run(["git", "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+    subprocess.run(["git", "worktree", "add", "-q", str(home / "side")], check=True)
+    (home / "side/.claude").mkdir()
+    monkeypatch.chdir(home / "side")
+    done = json.loads(run("up", "--yes", "--json").out)
+    assert done["ledger"] == str(project / ".git/ledger")
+    assert [one["path"] for one in done["files"]] == [str(home / "side/.claude/settings.json")]
+    assert done["recording"] is True
+    monkeypatch.chdir(project)
+    assert run("down").code == 0
+    assert not (home / "side/.claude/settings.json").exists()
+
+
+def test_a_project_without_git(home: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = home / "plain"
+    (folder / ".claude").mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    done = json.loads(run("up", "--yes", "--json").out)
+    assert done["ledger"] == str(folder / ".ledger")
+    assert done["recording"] is True
+    assert done["git"] == []
+    assert run("down", "--purge", "--yes").code == 0
+    assert [path.name for path in folder.rglob("*")] == [".claude"]
+
+
+def test_where_no_agent_is_up_says_so(home: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    done = run("up", "--yes", "--json")
+    assert json.loads(done.out)["recording"] is False
+    assert done.err.endswith("No agent was found here. With one installed: ledger hooks install AGENT\n")
+
+
+def test_local_writes_nothing_that_others_see(project: Path, run: Run, home: Path) -> None:
+    before = contents(project)
+    done = json.loads(run("up", "--yes", "--local", "--json").out)
+    assert {(one["agent"], one["scope"]) for one in done["files"]} == {
+        (name, "local" if name == "claude-code" else "user")
+        for name in ("claude-code", "codex", "gemini", "cursor", "droid")
+    }
+    assert {name: data for name, data in contents(project).items() if "local" not in name} == before
+    assert json.loads((project / ".claude/settings.local.json").read_text())["statusLine"]["type"] == "command"
+    run("down")
+    assert contents(project) == before
+    assert not any((home / agent.home).exists() for agent in AGENTS.values() if not agent.home.startswith(".config"))
+
+
+ANSWERS = [
+    ("up", ["up", "--yes"]),
+    ("hooks install", ["hooks", "install", "codex", "git"]),
+    ("hooks status", ["hooks"]),
+    ("doctor", ["doctor"]),
+    ("pause, unpause", ["pause"]),
+    ("statusline", ["statusline"]),
+    ("hooks uninstall", ["hooks", "uninstall", "codex", "git"]),
+    ("down", ["down"]),
+]
+
+
+def test_the_page_of_json_lists_the_fields_of_every_answer(project: Path, run: Run) -> None:
+    (project / ".gemini/settings.json").write_text("{")
+    for heading, arguments in ANSWERS:
+        found = set(fields(json.loads(run(*arguments, "--json").out)))
+        assert found - documented(heading) == set(), heading
+        assert {name for name in documented(heading) - found if "[]" not in name} == set(), heading
