@@ -263,3 +263,18 @@ def test_of_two_files_of_one_session_the_longer_adds_only_its_tail(ledger: Ledge
 
 def test_the_readers_and_the_folders_of_the_fixtures_are_the_same_agents() -> None:
     assert set(ADAPTERS) == {"claude-code", "codex", "gemini"}
+
+
+def test_a_lock_that_a_killed_import_left_on_the_attachments_is_set_aside(ledger: Ledger) -> None:
+    layout, payloads = ledger.place.layout, ledger.place.payloads
+    assert layout is not None
+    assert payloads is not None
+    take(ledger, SAMPLES[0])
+    locks = [layout.payloads_dir / f"{ref}.lock" for ref in payloads.store.refs()]
+    for lock in locks:
+        lock.touch()
+        os.utime(lock, (1, 1))
+    raw, grown = SAMPLES[0].read_bytes(), layout.root.parent / "grown.jsonl"
+    grown.write_bytes(raw + raw.splitlines(keepends=True)[-1].replace(b"\n", b" \n"))
+    assert take(ledger, grown).bytes > 0
+    assert sum(lock.exists() for lock in locks) == len(locks) - 1

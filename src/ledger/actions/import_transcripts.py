@@ -16,24 +16,26 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ledger.actions.append import Appended, Draft, append_private, publish
+from ledger.actions.append import LEFT_SECONDS, Appended, Draft, append_private, publish
 from ledger.actions.find import tips
 from ledger.actions.tip import Author, event_of
 from ledger.core.clock import stamp
 from ledger.core.ids import SessionId
-from ledger.errors import LedgerError, NotFoundError, StorageError, UsageError
+from ledger.errors import BusyError, LedgerError, NotFoundError, StorageError, UsageError
 from ledger.recording import transcripts
 from ledger.recording.adapter import Draft as Fact
 from ledger.recording.adapter import Transcript, Unit
 from ledger.recording.lines import split_lines
-from ledger.storage.layout import Layout
+from ledger.storage.layout import Layout, session_ref
 from ledger.storage.locks import Lock
+from ledger.storage.loose import quarantine
 from ledger.storage.place import Place
+from ledger.storage.refs import left_locks
 from ledger.storage.seen import Seen, digest
 from ledger.storage.store import Commit
 
 if TYPE_CHECKING:
-    from ledger.storage.payloads import Attachment
+    from ledger.storage.payloads import Attachment, PayloadStore
 
 BATCH = 4096  # events written at once
 CHUNK = 4 * 1024 * 1024  # bytes of lines in one attachment
@@ -356,10 +358,28 @@ class _Session:
         if self.intake.transcript.form == "jsonl" or digest(ref) not in self._known:
             ref = self._free(ref)
             self._known.add(digest(ref))
-            self._draft_attachment(payloads.put(self.author.session, raw, name=f"{self._numbers[0]:08d}"), ref)
+            self._draft_attachment(self._put(payloads, raw), ref)
             self._attached.append((ref, self._new))
         self._new = Counter()
         self._raw, self._numbers, self._unreadable, self._size = [], [], [], 0
+
+    def _put(self, payloads: PayloadStore, raw: bytes) -> Attachment:
+        name = f"{self._numbers[0]:08d}"
+        try:
+            return payloads.put(self.author.session, raw, name)
+        except BusyError:
+            # Whoever puts lines here holds the lock of imports, as we do: this one was left by somebody killed.
+            if not self._set_left_lock_aside():
+                raise
+            return payloads.put(self.author.session, raw, name)
+
+    def _set_left_lock_aside(self) -> bool:
+        layout = self.intake.place.layout
+        if layout is None:
+            return False
+        lock = layout.payloads_dir / f"{session_ref(self.author.session)}.lock"
+        left = [path for path in left_locks(layout.payloads_dir, older_than=LEFT_SECONDS) if path == lock]
+        return bool(quarantine(left, layout.quarantine))
 
     def _free(self, ref: str) -> str:
         """A name for lines that may stand in a transcript several times."""
