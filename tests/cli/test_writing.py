@@ -358,6 +358,26 @@ def test_a_write_that_names_what_it_saw_replaces_exactly_that(ledger: Run) -> No
     assert ledger("conflicts").code == 1
 
 
+@pytest.mark.parametrize("verb", [["set", "a", "y"], ["delete", "a"], ["decide", "a", "y", "--because", "z"]])
+@pytest.mark.parametrize(
+    ("saw", "code", "what"),
+    [
+        ("01a203d2-4e60-7001-8000-00000000000f", 1, "this ledger has no event 01a203d2-4e60-7001-8000-00000000000f"),
+        ("00000000-0000-7000-8000-000000000000", 1, "this ledger has no event 00000000-0000-7000-8000-000000000000"),
+        ("ffffffff-ffff-7fff-bfff-ffffffffffff", 1, "this ledger has no event ffffffff-ffff-7fff-bfff-ffffffffffff"),
+        (FIRST[:8], 2, f"'{FIRST[:8]}' is no event id in full"),
+        ("nonsense", 2, "'nonsense' is no event id in full"),
+    ],
+)
+def test_what_a_writer_cannot_have_seen_is_refused(
+    ledger: Run, verb: list[str], saw: str, code: int, what: str
+) -> None:
+    ledger("set", "a", "x")
+    hint = "`ledger get KEY --json` gives it as `event`; 'none' says that nothing stood there"
+    assert ledger(*verb, "--saw", saw) == (code, "", f"error: --saw: {what}\n  hint: {hint}\n")
+    assert ledger("get", "a").out == "x\n"
+
+
 def test_a_session_on_the_roster_can_be_written_for_by_any_of_its_names(ledger: Run) -> None:
     from ledger.api import open_ledger
 

@@ -32,4 +32,4 @@ def command(
     what = text_given(decision, "decision")
     reason = None if because is None else text_given(because, "reason")
     turned_down = [text_given(text, "alternative") for text in instead_of or ()]
-    write(Call.of(context), lambda s: deciding(target_of(key, s, saw=saw), what, reason, turned_down))
+    write(Call.of(context), lambda s: deciding(target_of(key, s, saw=saw), what, reason, turned_down), saw=saw)

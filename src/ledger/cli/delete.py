@@ -26,4 +26,5 @@ def command(
     from ledger.actions.writers import deleting
 
     reason = None if because is None else text_given(because, "reason")
-    write(Call.of(context), lambda s: deleting(target_of(key, s, private=private, saw=saw), reason), private=private)
+    call = Call.of(context)
+    write(call, lambda s: deleting(target_of(key, s, private=private, saw=saw), reason), private=private, saw=saw)

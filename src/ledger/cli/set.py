@@ -10,7 +10,7 @@ from ledger.cli.call import Call
 from ledger.cli.intake import value_given
 from ledger.cli.options import JsonValue, Key, Policy, Private, Saw, TextFile, ValueFile
 from ledger.cli.words import cut, one_line
-from ledger.cli.write import scope_of, target_of, told
+from ledger.cli.write import require_seen, scope_of, target_of, told
 from ledger.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def command(
     call = Call.of(context)
     with call.ledger() as ledger:
         session = call.writer(ledger)
+        require_seen(ledger, saw)
         done = session.write([make(ledger, session)], scope_of(call, private=private))
         standing = _standing(ledger, session, key, done)
         told(call, session.id, done, {"stands": standing is None})
@@ -79,7 +80,7 @@ def command(
 
 
 def _entry_at(ledger: Ledger, key: str, event: str, session: str | None) -> Entry | None:
-    """What the event left at the key; None where that is nothing, or the event is not in this ledger."""
+    """What the event left at the key; None where that is nothing."""
     try:
         return ledger.get(key, at=event, session=session).entry
     except NotFoundError:

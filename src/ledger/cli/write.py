@@ -9,18 +9,24 @@ from ledger.cli import documents
 from ledger.cli.call import Call
 from ledger.cli.errors import once_written
 from ledger.cli.lines import SHORT
-from ledger.errors import InvalidError, Problem, UsageError
+from ledger.errors import InvalidError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from ledger.actions.append import Appended, Draft, Writer
     from ledger.actions.session import Session
     from ledger.actions.writers import Target
+    from ledger.api import Ledger
+
+_HOW_TO_SEE = "`ledger get KEY --json` gives it as `event`; 'none' says that nothing stood there"
 
 
-def write(call: Call, make: Callable[[Session], Draft | Writer], *, private: bool = False) -> None:
+def write(
+    call: Call, make: Callable[[Session], Draft | Writer], *, private: bool = False, saw: str | None = None
+) -> None:
     """Write one event in the name of the call's session, and say which."""
     with call.ledger() as ledger:
         session = call.writer(ledger)
+        require_seen(ledger, saw)
         done = session.write([make(session)], scope_of(call, private=private))
         told(call, session.id, done)
 
@@ -67,7 +73,7 @@ def target_of(
 
 
 def seen_by_writer(saw: str | None) -> str | None:
-    """The id that `--saw` gives; None for 'none', raises InvalidError for what is no event id."""
+    """The id that `--saw` gives; None for 'none', raises UsageError for what is no event id."""
     from ledger.core.ids import EventId
 
     if saw is None or saw.lower() == "none":
@@ -75,8 +81,17 @@ def seen_by_writer(saw: str | None) -> str | None:
     try:
         return str(EventId(saw.lower()))
     except InvalidError as error:
-        raise InvalidError(
-            "--saw needs an event:",
-            [Problem("--saw", f"{saw!r} is no event id in full")],
-            hint="`ledger get KEY --json` gives it as `event`; 'none' says that nothing stood there",
-        ) from error
+        raise UsageError(f"--saw: {saw!r} is no event id in full", hint=_HOW_TO_SEE) from error
+
+
+def require_seen(ledger: Ledger, saw: str | None) -> None:
+    """Refuse to replace what was never seen here; raises NotFoundError for an id that no event has."""
+    from ledger.actions.find import find_commit
+
+    event = seen_by_writer(saw)
+    if event is None:
+        return
+    try:
+        find_commit(ledger.place, event)
+    except NotFoundError as error:
+        raise NotFoundError(f"--saw: this ledger has no event {event}", hint=_HOW_TO_SEE) from error
