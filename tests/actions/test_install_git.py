@@ -187,6 +187,16 @@ def test_hooks_that_other_projects_share_are_never_written(project: Project, tmp
     assert listing(shared) == before
 
 
+def test_hooks_that_other_projects_share_can_be_told_by_hand(project: Project, tmp_path: Path) -> None:
+    project.git("config", "core.hooksPath", str(tmp_path / "everybody"))
+    told = project.install()[0]
+    script(
+        tmp_path / "everybody" / "post-commit", told.detail.partition("into yours: ")[2].replace("HOOK", "post-commit")
+    )
+    project.commit("one")
+    assert len(list(project.waiting())) == 1
+
+
 def test_a_path_of_the_users_own_settings_counts(project: Project, home: Path) -> None:
     (home / ".gitconfig").write_text("[core]\n\thooksPath = ~/hooks\n")
     told = git_hooks_status(project.layout, project.root)
@@ -226,6 +236,7 @@ def test_shims_in_a_folder_that_git_no_longer_asks_are_taken_out_too(project: Pr
 
 
 def test_a_ledger_elsewhere_is_not_found_by_hooks_and_says_so(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
     told = install_git(Layout(tmp_path / "elsewhere"), project.root)
     assert states(told) == all_are("refused")
     assert "and this one is in" in told[0].detail

@@ -80,11 +80,13 @@ def install_git(layout: Layout, project: Path, *, trailer: bool | None = None) -
     home = _home(layout, project)
     if home is None:
         return []
+    with refusals(layout.root):
+        # First, and in any case: a line that somebody is told to add runs it too.
+        _put(layout.git_hook, _template("git.sh"), _HOOK_MODE)
     if home.why_not:
         return [GitHook(hook, home.folder / hook, "refused", home.why_not) for hook in HOOKS]
     wished = _wishes_trailer(layout, home) if trailer is None else trailer
     with refusals(home.folder):
-        _put(layout.git_hook, _template("git.sh"), _HOOK_MODE)
         home.folder.mkdir(exist_ok=True)
         done = [_install(home, hook) for hook in (*HOOKS, *([TRAILER] if wished else []))]
         return done if wished else [*done, *_uninstalled(home, [TRAILER])]
