@@ -61,7 +61,10 @@ def owns(payload: Payload) -> bool:
     """True for a session with a time in milliseconds, or its events with a time and no file of another."""
     if "sessionId" in payload:
         return isinstance(payload.get("timestamp"), (int, float)) and "hookEventName" not in payload
-    is_named = payload.get("hook_event_name") in {hook.event for hook in HOOKS} | {"ErrorOccurred", "Notification"}
+    is_named = word(payload.get("hook_event_name")) in {hook.event for hook in HOOKS} | {
+        "ErrorOccurred",
+        "Notification",
+    }
     return is_named and "session_id" in payload and "timestamp" in payload and not reading.is_from(payload, *_OTHERS)
 
 

@@ -43,7 +43,7 @@ _EVENTS = frozenset([*_SILENT, "SessionStart", "SessionEnd", "BeforeAgent", "Aft
 def owns(payload: Payload) -> bool:
     """True for one of its events with the time at which it was sent."""
     return (
-        payload.get("hook_event_name") in _EVENTS
+        word(payload.get("hook_event_name")) in _EVENTS
         and isinstance(payload.get("timestamp"), str)
         and "session_id" in payload
         and "cursor_version" not in payload
