@@ -124,6 +124,7 @@ def test_the_line_that_is_proposed_does_what_a_shim_does(project: Project) -> No
     script(project.hooks / "post-commit", "n=${0##*/}\n" + told.detail.partition("at its end: ")[2])
     project.commit("one")
     assert len(list(project.waiting())) == 1
+    assert states(project.install()) == status(project) == all_are("installed")
 
 
 def test_a_shim_that_somebody_changed_is_left(project: Project) -> None:
@@ -195,6 +196,8 @@ def test_hooks_that_other_projects_share_can_be_told_by_hand(project: Project, t
     )
     project.commit("one")
     assert len(list(project.waiting())) == 1
+    expected = all_are("refused") | {"post-commit": "installed"}
+    assert states(project.install()) == status(project) == expected
 
 
 def test_a_path_of_the_users_own_settings_counts(project: Project, home: Path) -> None:

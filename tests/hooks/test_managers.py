@@ -210,10 +210,13 @@ def test_lefthook_is_left_alone_and_what_to_tell_it_is_said(project: Project) ->
         "  commands:\n"
         "    ledger:\n"
         '      run: l="$(git rev-parse --git-common-dir)/ledger/git-hook"; [ ! -x "$l" ] || "$l" post-commit {0}\n'
-        "      use_stdin: true"
+        "      use_stdin: true\n"
     )
     assert (project.hooks / "post-commit").read_bytes() == theirs
     assert (project.hooks / "post-commit.old").read_bytes() == users
+    assert states(project) == {"installed", "refused"}
+    (project.root / "lefthook.yml").write_text(told.detail.partition("\n")[2])
+    assert states(project) == {"installed"}
 
 
 @pytest.mark.slow
@@ -224,7 +227,7 @@ def test_lefthook_itself_goes_on_and_runs_what_it_is_told(project: Project, ledg
     project.install()
     install(program, project)
     (told,) = [one for one in project.install() if one.state != "installed"]
-    settings.write_text(told.detail.partition("\n")[2] + "\n    a:\n      run: echo theirs >>ran\n")
+    settings.write_text(told.detail.partition("\n")[2] + "    a:\n      run: echo theirs >>ran\n")
     install(program, project)
     subprocess.run(["git", "init", "--quiet", "--bare", str(tmp_path / "bare")], check=True)
     project.git("push", "--quiet", f"file://{tmp_path}/bare", "main")

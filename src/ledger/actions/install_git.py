@@ -50,7 +50,9 @@ _JOB = """{hook}:
   commands:
     ledger:
       run: {line}
-      use_stdin: true"""
+      use_stdin: true
+"""
+_SETTINGS = ("lefthook*.y*ml", ".lefthook*.y*ml", ".config/lefthook*.y*ml")
 _LINE = 'l="$(git rev-parse --git-common-dir)/ledger/git-hook"; [ ! -x "$l" ] || "$l" {hook} "$@"'
 
 
@@ -64,9 +66,12 @@ class GitHook(NamedTuple):
 
 
 class _Home(NamedTuple):
-    """The folder of hooks: `is_shared` if the team shares it; `why_not` where nothing may be written there."""
+    """The folder of hooks of the worktree at `top`: `is_shared` if the team shares it; `why_not` where nothing may be
+    written there.
+    """
 
     folder: Path
+    top: Path
     is_shared: bool = False
     why_not: str = ""
 
@@ -84,7 +89,7 @@ def install_git(layout: Layout, project: Path, *, trailer: bool | None = None) -
         # First, and in any case: a line that somebody is told to add runs it too.
         _put(layout.git_hook, _template("git.sh"), _HOOK_MODE)
     if home.why_not:
-        return [GitHook(hook, home.folder / hook, "refused", home.why_not) for hook in HOOKS]
+        return [_by_hand(home, hook) or GitHook(hook, home.folder / hook, "refused", home.why_not) for hook in HOOKS]
     wished = _wishes_trailer(layout, home) if trailer is None else trailer
     with refusals(home.folder):
         home.folder.mkdir(exist_ok=True)
@@ -101,7 +106,7 @@ def uninstall_git(layout: Layout, project: Path) -> list[GitHook]:
     if home is None:
         return []
     # The project's core.hooksPath may have been set since, and the shims are where it was not set yet.
-    usual = _Home(layout.root.parent / "hooks")
+    usual = _Home(layout.root.parent / "hooks", home.top)
     homes = [home, usual] if not home.why_not and home.folder.resolve() != usual.folder.resolve() else [usual]
     with refusals(home.folder):
         done = [one for place in homes for one in _uninstalled(place, [*HOOKS, TRAILER])]
@@ -116,7 +121,7 @@ def git_hooks_status(layout: Layout, project: Path) -> list[GitHook]:
     if home is None:
         return []
     if home.why_not:
-        return [GitHook(hook, home.folder / hook, "refused", home.why_not) for hook in HOOKS]
+        return [_by_hand(home, hook) or GitHook(hook, home.folder / hook, "refused", home.why_not) for hook in HOOKS]
     wished = [TRAILER] if _wishes_trailer(layout, home) else []
     return [_status(layout, home, hook) for hook in (*HOOKS, *wished)]
 
@@ -130,15 +135,15 @@ def _home(layout: Layout, project: Path) -> _Home | None:
     if layout.root.parent.resolve() != common.resolve():
         why_not = f"the shims look for a ledger in {common}, and this one is in {layout.root}"
     elif _is_below(folder, common):
-        return _Home(folder)
+        return _Home(folder, worktree.path)
     elif _is_below(folder, worktree.path):
-        return _Home(folder.parent if _is_huskys(folder) else folder, is_shared=True)
+        return _Home(folder.parent if _is_huskys(folder) else folder, worktree.path, is_shared=True)
     else:
         why_not = (
             f"core.hooksPath is {folder}, outside of the project: hooks there may run in others too. "
             f"Put this into yours: {_LINE.format(hook='HOOK')}"
         )
-    return _Home(folder, why_not=why_not)
+    return _Home(folder, worktree.path, why_not=why_not)
 
 
 def _folder(worktree: Worktree, common: Path) -> Path:
@@ -172,7 +177,7 @@ def _install(home: _Home, hook: str) -> GitHook:
     if old != path and os.path.lexists(path):
         why_not = _why_not_kept(home, hook, path)
         if why_not:
-            return GitHook(hook, path, "refused", why_not)
+            return _by_hand(home, hook) or GitHook(hook, path, "refused", why_not)
         # A second name first, so that there is not a moment without the hook.
         os.link(path, _kept(home, hook), follow_symlinks=False)
     _put(path, wanted, _MODE)
@@ -192,6 +197,16 @@ def _why_not_kept(home: _Home, hook: str, path: Path) -> str:
     if b"\0" in content[:1024] or _ASKS_NAME.search(content):
         return f"{path} asks for its own name, so it cannot be run under another. {add}"
     return ""
+
+
+def _by_hand(home: _Home, hook: str) -> GitHook | None:
+    """A hook that runs ours because somebody wrote so, as they were told to."""
+    path, words = home.folder / hook, f'ledger/git-hook"; [ ! -x "$l" ] || "$l" {hook} '.encode()
+    if words in _content(path):
+        return GitHook(hook, path, "installed", "by a line in it")
+    settings = (file for pattern in _SETTINGS for file in home.top.glob(pattern)) if _LEFTHOOK in _content(path) else ()
+    found = next((file for file in settings if words in _content(file)), None)
+    return None if found is None else GitHook(hook, path, "installed", f"by {found.name}")
 
 
 def _uninstalled(home: _Home, hooks: Sequence[str]) -> Iterator[GitHook]:
@@ -220,7 +235,7 @@ def _status(layout: Layout, home: _Home, hook: str) -> GitHook:
     path, found = _target(home, hook), _found(home, hook)
     if found is None:
         why_not = _why_not_kept(home, hook, path) if os.path.lexists(path) else ""
-        return GitHook(hook, path, "refused" if why_not else "missing", why_not)
+        return _by_hand(home, hook) or GitHook(hook, path, "refused" if why_not else "missing", why_not)
     if _seal(found) == "broken":
         return GitHook(hook, found, "changed", "somebody has changed it since it was installed")
     if found != path:
