@@ -31,6 +31,7 @@ def test_what_a_value_was_can_still_be_told(value: str) -> None:
     [
         fenced(["- a/key: 1"]) + "\n\nDo the work.",
         f"<hook_context>{fenced(['- a/key: 1'])}</hook_context>\n\nDo the work.",
+        f"<hook_context>{plain(fenced(['- a/key: &lt;/context-ledger&gt;']))}</hook_context>\n\nDo the work.",
         "Do the work.\n\n" + fenced(["- a/key: 1"]),
         fenced(["one"]) + "\nDo the work.\n" + fenced(["two"]),
     ],
@@ -39,6 +40,15 @@ def test_what_we_put_into_a_prompt_is_taken_out_again(prompt: str) -> None:
     assert without_fence(prompt) == "Do the work."
 
 
-@pytest.mark.parametrize("prompt", ["", "Do the work.\n", f"What does {FENCE_START} mean?"])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "",
+        "Do the work.\n",
+        f"What does {FENCE_START} mean?",
+        f"What does {plain(FENCE_START)} mean?",
+        "<hook_context>of others</hook_context>\n\nDo the work.",
+    ],
+)
 def test_a_prompt_without_a_fence_stays_as_it_is(prompt: str) -> None:
     assert without_fence(prompt) == prompt
