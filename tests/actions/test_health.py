@@ -48,8 +48,8 @@ def test_a_clock_that_jumped_is_named(ledger: Ledger, days: int) -> None:
 def test_a_switch_that_keeps_main_where_it_is_is_named(disk_ledger: Ledger, name: str) -> None:
     turn_off(disk_ledger.layout, Switch(name, because="drill"))
     (words,) = hindrances(disk_ledger.place)
-    assert "turned off: drill" in words
-    assert f"ledger on {name}" in words
+    assert words.endswith(f" is off: drill; turn it on again: ledger on {name}")
+    assert wrong(disk_ledger) == [words]
     turn_on(disk_ledger.layout, name)
     assert hindrances(disk_ledger.place) == []
 

@@ -185,7 +185,7 @@ def test_with_all_off_every_write_is_refused_and_reading_works(disk_ledger: Ledg
         lambda: gc(disk_ledger.layout),
     ]
     for write in writes:
-        with pytest.raises(RefusedError, match=r"every write is turned off at .* by agent \(.*\): a test"):
+        with pytest.raises(RefusedError, match=r"every write is off since .*, by agent \(.*\): a test"):
             write()
     assert value(disk_ledger, "k") == 1
     assert disk_ledger.place.store.refs() == before

@@ -26,7 +26,7 @@ def test_pausing_twice_changes_nothing_and_says_since_when(ledger: Run) -> None:
     ledger("pause")
     again = ledger("pause", "--json")
     assert json.loads(again.out)["changed"] is False
-    assert again.err.startswith("Off already: turned off at ")
+    assert again.err.startswith("Already off since ")
 
 
 def test_what_was_not_paused_goes_on(ledger: Run) -> None:

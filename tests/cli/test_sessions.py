@@ -15,7 +15,7 @@ import pytest
 from tests.cli.conftest import Run
 
 from ledger.core.ids import SessionId
-from ledger.storage import live
+from ledger.storage import live, told
 from ledger.storage.layout import Layout
 
 AGENT = str(SessionId.of("codex", "run"))
@@ -314,8 +314,17 @@ def test_status_answers_programs(ledger: Run) -> None:
         "spool": {"waiting": 0, "rejected": 0},
         "sync": {"breaker": "closed", "last": "2026-11-22T15:13:04.000000Z"},
         "conflicts": 0,
+        "injected": {"times": 0, "characters": 0},
         "switches": [],
     }
+
+
+def test_status_counts_what_agents_were_given_to_read(ledger: Run, codex: str) -> None:
+    layout = Layout(Path(".ledger"))
+    told.remember(layout, codex, told.Told(times=11, characters=8_000))
+    told.remember(layout, SessionId.of("x", "1"), told.Told(times=1, characters=431))
+    assert ledger("status").out.splitlines()[-1] == "injected  12 texts, 8,431 characters"
+    assert json.loads(ledger("status", "--json").out)["injected"] == {"times": 12, "characters": 8_431}
 
 
 def test_status_says_who_works_and_what_is_wrong(ledger: Run, codex: str, sleeper: Sleeper) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -87,8 +88,8 @@ def test_the_emergency_stop_refuses_with_who_when_and_the_way_back(made: Process
     refused = made("set", "k", "2")
     assert (refused.returncode, refused.stdout) == (4, b"")
     words = refused.stderr.decode()
-    assert words.startswith("error: every write is turned off at 20")
-    assert " by person (" in words
+    assert words.startswith("error: every write is off since 20")
+    assert ", by person (" in words
     assert words.endswith(": it runs amok\n  hint: reading works; when the cause is gone: ledger on all\n")
     assert made("get", "k").stdout == b"1\n"
     assert made("log").returncode == made("status").returncode == made("verify").returncode == 0
@@ -186,7 +187,7 @@ def test_off_and_on_say_what_they_did(ledger: Run) -> None:
     assert off == (0, "", "Off: sharing between sessions. Once it may go on: ledger on sync\n")
     again = ledger("off", "sync")
     assert again.code == 0
-    assert again.err.startswith("Off already: turned off at 2026-11-22T15:14:04Z by person (")
+    assert again.err.startswith("Already off since 2026-11-22T15:14:04Z, by person (")
     assert again.err.endswith("): a merge went wrong.\n")
     ledger("set", "k", "1")
     on = ledger("on", "sync")
@@ -233,14 +234,27 @@ def test_a_switch_of_no_ledger_and_no_switch_are_refused(run: Run) -> None:
         )
 
 
-def test_status_shows_what_is_off(ledger: Run) -> None:
-    ledger("off", "remote", "--because", "no network")
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("sync", "sharing between sessions"),
+        ("hooks", "recording by hooks"),
+        ("remote", "exchange with other machines"),
+        ("all", "every write"),
+    ],
+)
+def test_status_says_once_what_is_off_and_how_to_turn_it_on(ledger: Run, name: str, what: str) -> None:
+    ledger("off", name, "--because", "no network")
     page = ledger("status").out.splitlines()
-    at = page.index("switches  remote off")
-    assert page[at + 1].startswith("  remote: turned off at 2026-11-22T15:14:04Z by person (")
-    assert page[at + 1].endswith("): no network; `ledger on remote`")
-    (told,) = json.loads(ledger("status", "--json").out)["switches"]
-    assert (told["name"], told["because"], told["agent"]) == ("remote", "no network", "person")
+    assert page[1] == "health    1 problem"
+    assert re.sub(r"\(\w+\)", "(…)", page[2]) == (
+        f"  {what} is off since 2026-11-22T15:14:04Z, by person (…): no network; turn it on again: ledger on {name}"
+    )
+    assert sum(" off " in line for line in page) == 1
+    answer = json.loads(ledger("status", "--json").out)
+    (told,) = answer["switches"]
+    assert (told["name"], told["because"], told["agent"]) == (name, "no network", "person")
+    assert answer["health"] == [page[2].strip()]
 
 
 def test_a_switch_is_turned_by_the_session_that_is_named_and_by_one_that_is_not_there(ledger: Run) -> None:

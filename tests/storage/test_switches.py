@@ -34,7 +34,7 @@ def test_a_switch_says_since_when_by_whom_and_why(layout: Layout) -> None:
     with pytest.raises(RefusedError) as refused:
         require_on(layout, "sync")
     assert str(refused.value) == (
-        "sharing between sessions is turned off at 2026-11-22T15:13:04Z by codex (7be1c2d3): a merge"
+        "sharing between sessions is off since 2026-11-22T15:13:04Z, by codex (7be1c2d3): a merge"
     )
     assert refused.value.hint == "reading works; when the cause is gone: ledger on sync"
 
@@ -51,7 +51,7 @@ def test_all_stops_everything_and_is_what_a_refusal_names(layout: Layout) -> Non
     turn_off(layout, Switch("all"))
     assert all(is_off(layout, name) for name in NAMES)
     for name in NAMES:
-        with pytest.raises(RefusedError, match=r"every write is turned off$"):
+        with pytest.raises(RefusedError, match=r"every write is off$"):
             require_on(layout, name)
 
 

@@ -17,7 +17,7 @@ from ledger.core.clock import refuse_jump
 from ledger.errors import LedgerError
 from ledger.storage.layout import MAIN, SESSIONS, session_of
 from ledger.storage.place import Place
-from ledger.storage.switches import SYNC, require_on
+from ledger.storage.switches import ALL, NAMES, STOPPED, SYNC, switches
 
 _NAMED = 5
 
@@ -38,22 +38,33 @@ def spool(place: Place) -> Spool:
 
 def health(place: Place, present: Sequence[Present]) -> list[str]:
     """Everything that is wrong, each with what to do; empty for a ledger in good health."""
-    return [*hindrances(place), *_rewritten(place), *_lines(place), *_left_behind(place), *_sessions(present)]
+    return [
+        *_switched_off(place, NAMES),
+        *_unwritable(place),
+        *_rewritten(place),
+        *_lines(place),
+        *_left_behind(place),
+        *_sessions(present),
+    ]
 
 
 def hindrances(place: Place) -> list[str]:
     """Why nothing can be written to main at this moment; empty where it can."""
-    found = []
-    for refuse in (_refuse_switched_off, _refuse_newer, _refuse_jump):
+    return [*_switched_off(place, (SYNC, ALL)), *_unwritable(place)]
+
+
+def _switched_off(place: Place, names: Sequence[str]) -> Iterator[str]:
+    for one in () if place.layout is None else switches(place.layout):
+        if one.name in names:
+            yield f"{STOPPED[one.name]} is {one.words()}; turn it on again: ledger on {one.name}"
+
+
+def _unwritable(place: Place) -> Iterator[str]:
+    for refuse in (_refuse_newer, _refuse_jump):
         try:
             refuse(place)
         except LedgerError as error:
-            found.append(_in_words(error))
-    return found
-
-
-def _refuse_switched_off(place: Place) -> None:
-    require_on(place.layout, SYNC)
+            yield _in_words(error)
 
 
 def _refuse_newer(place: Place) -> None:

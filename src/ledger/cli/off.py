@@ -92,4 +92,4 @@ def account(call: Call, name: str, because: str) -> Switch:
 def already(layout: Layout, name: str) -> str:
     """Since when a switch is off, in words."""
     (there,) = (one for one in switches(layout) if one.name == name)
-    return f"Off already: {there.words()}."
+    return f"Already {there.words()}."

@@ -36,7 +36,7 @@ class Section(NamedTuple):
     """One part of the answer: `read` gives it as JSON, `lines` puts that into words for people; none, if empty."""
 
     read: Callable[[Found], Any]
-    lines: Callable[[Output, Any, Found], Iterator[str]]
+    lines: Callable[[Output, Any, Found], Iterator[str]] | None = None
 
 
 def command(context: typer.Context) -> None:
@@ -59,7 +59,7 @@ def command(context: typer.Context) -> None:
 def _page(out: Output, answer: dict[str, Any], found: Found) -> Iterator[str]:
     yield f"{out.paint('ledger', 'title'):10}{answer['ledger']}"
     for name, section in SECTIONS.items():
-        lines = list(section.lines(out, answer[name], found))
+        lines = list(section.lines(out, answer[name], found)) if section.lines else []
         if lines:
             yield f"{name.ljust(10)}{lines[0]}"
             yield from indented(lines[1:])
@@ -165,10 +165,16 @@ def _switches(found: Found) -> list[dict[str, Any]]:
     return [one._asdict() | {"words": one.words()} for one in switches(found.ledger.layout)]
 
 
-def _switch_lines(out: Output, told: list[dict[str, Any]], found: Found) -> Iterator[str]:  # noqa: ARG001 - a section's form
-    if told:
-        yield f"{', '.join(one['name'] for one in told)} off"
-        yield from (f"{one['name']}: {one['words']}; `ledger on {one['name']}`" for one in told)
+def _injected(found: Found) -> dict[str, int]:
+    from ledger.storage.told import all_told
+
+    told = [one for _, one in all_told(found.ledger.layout)]
+    return {"times": sum(one.times for one in told), "characters": sum(one.characters for one in told)}
+
+
+def _injected_lines(out: Output, told: dict[str, int], found: Found) -> Iterator[str]:  # noqa: ARG001 - a section's form
+    if told["times"]:
+        yield f"{counted(told['times'], 'text')}, {counted(told['characters'], 'character')}"
 
 
 # In the order of the page.
@@ -180,5 +186,6 @@ SECTIONS = {
     "spool": Section(_spool, _spool_lines),
     "sync": Section(_sync, _sync_lines),
     "conflicts": Section(_conflicts, _conflict_lines),
-    "switches": Section(_switches, _switch_lines),
+    "injected": Section(_injected, _injected_lines),
+    "switches": Section(_switches),  # in words they are what health begins with
 }

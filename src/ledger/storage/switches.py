@@ -37,11 +37,11 @@ class Switch(NamedTuple):
     because: str = ""
 
     def words(self) -> str:
-        """Who turned it off, when, and why, in a few words."""
-        who = f" by {self.agent}" if self.agent else ""
+        """Since when it is off, by whom, and why, in a few words."""
+        who = f", by {self.agent}" if self.agent else ""
         who += f" ({self.session[:8]})" if self.session else ""
-        when = f" at {self.time[:19]}Z" if self.time else ""
-        return f"turned off{when}{who}{f': {self.because}' if self.because else ''}"
+        when = f" since {self.time[:19]}Z" if self.time else ""
+        return f"off{when}{who}{f': {self.because}' if self.because else ''}"
 
 
 def switches(layout: Layout) -> list[Switch]:
