@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # To start takes 0.25 s of a processor, to stay next to nothing: with half a minute, whatever comes more slowly than
 # that costs at most 1 %.
 SILENCE = 30.0
-STEP = 0.05
+STEP = 0.1
 LOOK = 2.0  # between two looks at the folder where payloads wait that the ledger's own could not take
 NICE = 10
 
