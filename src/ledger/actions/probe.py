@@ -11,7 +11,8 @@ import os
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +30,8 @@ from ledger.storage.spool import Captured
 
 PATIENCE = 10.0  # seconds for one hook, as agents give it
 LOCK_SECONDS = 30.0
+_AT_ONCE = 4
+_LONGEST = 1 << 20  # bytes; a probe is shorter
 _TIME = "2000-01-01T00:00:00.000000Z"
 _OWN = "ledger"  # what the ledger's own hooks say of themselves
 _PROBED = b"d"  # a run of a hook that is counted as a probe, not as a payload
@@ -51,22 +54,23 @@ class Probed(NamedTuple):
 
 
 def probe_all(where: Where, wires: Sequence[Wire]) -> list[Probed]:
-    """Try hooks, one after the other; nothing of it stays. Raises BusyError where somebody drains all the time."""
-    session = f"{PREFIX}{uuid.uuid4()}"
+    """Try hooks; nothing of it stays. Raises BusyError where somebody drains all the time."""
+    sessions = [f"{PREFIX}{uuid.uuid4()}" for _ in wires]
+    agents = dict(zip(sessions, (wire.agent for wire in wires), strict=True))
     with (
         Lock(where.layout.drain_lock).hold(LOCK_SECONDS),
-        _cleaned(where.layout, session, [wire.agent for wire in wires]),
+        _cleaned(where.layout, agents),
+        ThreadPoolExecutor(_AT_ONCE) as pool,  # a hook that answers takes 0.1 s, most of it a Python that starts
     ):
-        return [_probed(where, wire, session) for wire in wires]
+        return list(pool.map(lambda wire, session: _probed(where, wire, session), wires, sessions))
 
 
 def _probed(where: Where, wire: Wire, session: str) -> Probed:
-    known = {one.path for one in spool.waiting(where.layout)}
     with _uncounted(where.layout.spool / "fired" / f"{wire.agent}~{wire.event}"):
         began = time.perf_counter()
         wrong = _run(where, wire, probe(wire.agent, wire.event, session, str(where.project)))
         seconds = time.perf_counter() - began
-    arrived = [one for one in _of(where.layout, session) if one.path not in known and one.agent != _OWN]
+    arrived = [one for one in _of(where.layout, [session]) if one.agent != _OWN]
     return Probed(wire, seconds, wrong or _judged(wire, arrived))
 
 
@@ -114,26 +118,27 @@ def _understood(one: Captured) -> str:
     return "" if one.agent == dialect.NAME else f"it arrived, and is taken for {dialect.NAME}'s"
 
 
-def _of(layout: Layout, session: str) -> list[Captured]:
-    """The payloads that wait and are of the probe, or came of it."""
+def _of(layout: Layout, sessions: Collection[str]) -> list[Captured]:
+    """The payloads that wait and are of these probes, or came of them."""
     found = []
     for one in spool.waiting(layout):
         with suppress(LedgerError):  # taken away meanwhile
-            if session.encode() in spool.read(one, 1 << 20):
+            raw = spool.read(one, _LONGEST)
+            if any(session.encode() in raw for session in sessions):
                 found.append(one)
     return found
 
 
 @contextmanager
-def _cleaned(layout: Layout, session: str, agents: Sequence[str]) -> Iterator[None]:
-    """Whatever the probes left within the block is taken away: payloads, and what answering hooks remember."""
+def _cleaned(layout: Layout, agents: Mapping[str, str]) -> Iterator[None]:
+    """Whatever probes (sessions, by whose they seem) left within the block goes: payloads, what answers remember."""
     before = {path: path.read_bytes() for path in _told(layout)}
     try:
         yield
     finally:
-        for one in _of(layout, session):
+        for one in _of(layout, agents):
             spool.done(one)
-        sessions = {str(SessionId.of(agent, session)) for agent in agents}
+        sessions = {str(SessionId.of(agent, session)) for session, agent in agents.items()}
         for path in _told(layout):
             if path.name in sessions:
                 path.unlink(missing_ok=True)
