@@ -43,7 +43,7 @@ KEPT = {
 
 @pytest.fixture
 def project(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A git project with the settings of five agents, and no agent's program on PATH."""
+    """A git project in which Cursor has hooks of somebody's, and no agent's program on PATH."""
     tools = home / "bin"
     tools.mkdir()
     for name in ("git", "sh", "dd", "mv", "sync", "cat", "mkdir", "ls", "id", "od", "rm"):
@@ -53,11 +53,22 @@ def project(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
     subprocess.run(["git", "init", "-q"], check=True)
-    for name, text in KEPT.items():
+    furnish(folder, ".cursor/hooks.json")
+    return folder
+
+
+@pytest.fixture
+def five(project: Path) -> Path:
+    """The same with the settings of five agents."""
+    furnish(project, *(name for name in KEPT if not (project / name).exists()))
+    return project
+
+
+def furnish(folder: Path, *names: str) -> None:
+    for name in names:
         path = folder / name
         path.parent.mkdir()
-        path.write_bytes(text.encode())
-    return folder
+        path.write_bytes(KEPT[name].encode())
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -73,22 +84,22 @@ def hooks_folder(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((folder / ".git" / "hooks").iterdir())}
 
 
-def test_down_leaves_everything_byte_for_byte_as_it_was_before_up(project: Path, run: Run) -> None:
-    (project / ".cursor/hooks.json").chmod(0o600)
-    before, shims = contents(project), hooks_folder(project)
+def test_down_leaves_everything_byte_for_byte_as_it_was_before_up(five: Path, run: Run) -> None:
+    (five / ".cursor/hooks.json").chmod(0o600)
+    before, shims = contents(five), hooks_folder(five)
     done = run("up", "--yes")
     assert done.code == 0, done.err
-    assert contents(project) != before
-    assert stat.S_IMODE((project / ".cursor/hooks.json").stat().st_mode) == 0o600
+    assert contents(five) != before
+    assert stat.S_IMODE((five / ".cursor/hooks.json").stat().st_mode) == 0o600
     gone = run("down")
     assert gone.code == 0, gone.err
-    assert contents(project) == before
-    assert hooks_folder(project) == shims
-    assert not (project / ".git/ledger/installed.json").exists()
-    assert not (project / ".git/ledger/hook").exists()
+    assert contents(five) == before
+    assert hooks_folder(five) == shims
+    assert not (five / ".git/ledger/installed.json").exists()
+    assert not (five / ".git/ledger/hook").exists()
 
 
-def test_up_says_that_it_records_only_once_every_hook_has_arrived(project: Path, run: Run) -> None:
+def test_up_says_that_it_records_only_once_every_hook_has_arrived(five: Path, run: Run) -> None:
     done = run("up", "--yes")
     assert done.out == (
         "claude-code  .claude/settings.json   written  "
@@ -101,9 +112,9 @@ def test_up_says_that_it_records_only_once_every_hook_has_arrived(project: Path,
         *(n for name in ("claude-code", "codex", "gemini", "cursor", "droid") for n in [len(DIALECTS[name].HOOKS)] * 2)
     )
     assert done.err.splitlines()[-1] == (
-        f"Recording claude-code, codex, gemini, cursor, droid in {project}, from each one's next start on."
+        f"Recording claude-code, codex, gemini, cursor, droid in {five}, from each one's next start on."
     )
-    assert not list((project / ".git/ledger/spool/new").iterdir())
+    assert not list((five / ".git/ledger/spool/new").iterdir())
     assert [json.loads(line)["type"] for line in run("log", "--jsonl").out.splitlines()] == ["ledger.created"]
 
 
@@ -112,18 +123,18 @@ def test_up_again_changes_nothing(project: Path, run: Run) -> None:
     before = contents(project)
     again = json.loads(run("up", "--yes", "--json").out)
     assert contents(project) == before
-    assert [one["changed"] for one in again["files"]] == [False] * 5
+    assert [one["changed"] for one in again["files"]] == [False]
     assert again["recording"] is True
     assert run("down").code == 0
-    assert contents(project).keys() == {f"{name} 644" for name in KEPT}
+    assert contents(project).keys() == {".cursor/hooks.json 644"}
 
 
-def test_a_dry_run_shows_every_line_and_writes_nothing(project: Path, run: Run) -> None:
-    before = contents(project)
+def test_a_dry_run_shows_every_line_and_writes_nothing(five: Path, run: Run) -> None:
+    before = contents(five)
     shown = run("up", "--dry-run")
     assert (shown.code, shown.err) == (0, "")
-    assert contents(project) == before
-    assert not (project / ".git/ledger").exists()
+    assert contents(five) == before
+    assert not (five / ".git/ledger").exists()
     lines = [line for line in shown.out.splitlines() if re.match(r"  [+-] ", line)]
     assert sum('"command": "exec sh -c' in line for line in lines) + sum(
         line.count('"command": "exec sh -c') - 1 for line in lines if line.count('"command": "exec sh -c') > 1
@@ -163,9 +174,9 @@ def test_on_a_terminal_it_shows_everything_and_asks(project: Path) -> None:
     before = contents(project)
     code, shown = on_a_terminal("up", typed="n\n")
     assert code == 1
-    assert ".claude/settings.json" in shown
-    assert '+     "SessionStart": [' in shown
-    assert shown.endswith("Write this? [y/N]: n\nNothing was written.\n") or "Nothing was written." in shown
+    assert ".cursor/hooks.json" in shown
+    assert '"sessionStart": [' in shown
+    assert "Nothing was written." in shown
     assert contents(project) == before
     assert not (project / ".git/ledger").exists()
 
@@ -194,6 +205,7 @@ def test_purge_on_a_terminal_names_the_way_to_keep_a_copy_and_asks(project: Path
 
 
 def test_settings_that_cannot_be_read_are_left_alone_and_named(project: Path, run: Run) -> None:
+    furnish(project, ".gemini/settings.json")
     (project / ".gemini/settings.json").write_text('{"theme": }')
     done = run("up", "--yes")
     assert done.code == 0
@@ -211,7 +223,6 @@ def test_what_others_change_meanwhile_is_kept_by_down(project: Path, run: Run) -
 
 
 def test_files_and_folders_that_up_made_are_gone_after_down(home: Path, project: Path, run: Run) -> None:
-    shutil.rmtree(project / ".factory")
     (home / ".factory").mkdir()
     run("up", "--yes")
     assert (project / ".factory/settings.json").exists()
@@ -221,13 +232,14 @@ def test_files_and_folders_that_up_made_are_gone_after_down(home: Path, project:
 
 
 def test_down_goes_on_where_one_file_cannot_be_read(project: Path, run: Run) -> None:
+    furnish(project, ".codex/hooks.json")
     run("up", "--yes")
     broken = project / ".codex/hooks.json"
     broken.write_text(broken.read_text()[:-2])
     code, _, err = run("down")
     assert code == 4
     assert ".codex/hooks.json cannot be changed" in err
-    assert (project / ".claude/settings.json").read_text() == KEPT[".claude/settings.json"]
+    assert (project / ".cursor/hooks.json").read_text() == KEPT[".cursor/hooks.json"]
 
 
 def test_purge_deletes_the_ledger_only_where_that_is_said(project: Path, run: Run) -> None:
@@ -245,7 +257,7 @@ def test_a_teammate_without_a_ledger_notices_nothing(project: Path, run: Run, ho
     run("up", "--yes")
     clone = home / "clone"
     subprocess.run(["git", "init", "-q", str(clone)], check=True)
-    for command in commands(project / ".claude/settings.json"):
+    for command in commands(project / ".cursor/hooks.json"):
         assert str(project) not in command
         ran = subprocess.run(
             ["sh", "-c", command],
@@ -299,17 +311,17 @@ def test_where_no_agent_is_up_says_so(home: Path, run: Run, monkeypatch: pytest.
     assert done.err.endswith("No agent was found here. With one installed: ledger hooks install AGENT\n")
 
 
-def test_local_writes_nothing_that_others_see(project: Path, run: Run, home: Path) -> None:
-    before = contents(project)
+def test_local_writes_nothing_that_others_see(five: Path, run: Run, home: Path) -> None:
+    before = contents(five)
     done = json.loads(run("up", "--yes", "--local", "--json").out)
     assert {(one["agent"], one["scope"]) for one in done["files"]} == {
         (name, "local" if name == "claude-code" else "user")
         for name in ("claude-code", "codex", "gemini", "cursor", "droid")
     }
-    assert {name: data for name, data in contents(project).items() if "local" not in name} == before
-    assert json.loads((project / ".claude/settings.local.json").read_text())["statusLine"]["type"] == "command"
+    assert {name: data for name, data in contents(five).items() if "local" not in name} == before
+    assert json.loads((five / ".claude/settings.local.json").read_text())["statusLine"]["type"] == "command"
     run("down")
-    assert contents(project) == before
+    assert contents(five) == before
     assert not any((home / agent.home).exists() for agent in AGENTS.values() if not agent.home.startswith(".config"))
 
 
@@ -326,6 +338,7 @@ ANSWERS = [
 
 
 def test_the_page_of_json_lists_the_fields_of_every_answer(project: Path, run: Run) -> None:
+    furnish(project, ".codex/hooks.json", ".gemini/settings.json")
     (project / ".gemini/settings.json").write_text("{")
     for heading, arguments in ANSWERS:
         found = set(fields(json.loads(run(*arguments, "--json").out)))
