@@ -225,7 +225,7 @@ class CodexReader:
 
     def _complete(self, payload: Record) -> None:
         text = word(payload.get("last_agent_message"))
-        failed = self._error and not text
+        failed = (self._error or bool(mapping(payload.get("error")))) and not text
         self._end_turn(payload, text, "error" if failed else "end_turn")
 
     def _abort(self, payload: Record) -> None:

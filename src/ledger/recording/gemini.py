@@ -12,7 +12,6 @@ What the format asks for:
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from ledger.recording.adapter import Draft, Record
@@ -21,6 +20,7 @@ from ledger.recording.cutting import LABEL, PROMPT, cut
 from ledger.recording.moment import moment
 from ledger.recording.naming import call_of, words_of
 from ledger.recording.payloads.fence import without_fence
+from ledger.recording.payloads.reading import exit_code_in
 from ledger.recording.scribe import Scribe
 from ledger.recording.shapes import count, listing, mapping, name, texts, without_blocks, word
 
@@ -31,7 +31,6 @@ _TYPES = frozenset(["user", "gemini", "info", "error", "warning"])
 _ENDED = frozenset(["success", "error", "cancelled"])
 _INSERTED = ("hook_context", "session_context")
 _SUMMARY = "<state_snapshot>"
-_EXIT_CODE = re.compile(r"^Exit Code: (-?\d{1,9})\s*$", re.MULTILINE)
 
 
 def owns(record: Record) -> bool:
@@ -159,15 +158,9 @@ class GeminiReader:
 def _outcome(done: Record, status: str) -> Outcome:
     response = _response(done.get("result"))
     text = _first_text(response.get("error"), response.get("output"), done.get("resultDisplay"))
-    code = exit_code(text)
+    code = exit_code_in(text)
     failed = status in ("error", "cancelled") or "error" in response or bool(code)
     return Outcome(text=text, failed=failed, exit_code=code)
-
-
-def exit_code(text: str) -> int | None:
-    """The exit code that the text of a shell call holds."""
-    found = _EXIT_CODE.search(text)
-    return int(found[1]) if found else None
 
 
 def _response(result: Any) -> Record:

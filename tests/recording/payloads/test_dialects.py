@@ -121,6 +121,11 @@ def numbered(drafts: Iterable[Draft]) -> Iterable[str]:
         yield base if counts[base] == 1 else f"{base}.{counts[base]}"
 
 
+def test_an_agent_has_one_name_whether_it_is_heard_or_read() -> None:
+    for name, reader in transcripts.ADAPTERS.items():
+        assert (DIALECTS[name].NAME, DIALECTS[name].TITLE) == (reader.NAME, reader.TITLE)
+
+
 # Whose it is
 
 
@@ -218,6 +223,22 @@ def test_opencodes_quotes_around_a_prompt_are_not_part_of_it() -> None:
     parts = [{"type": "text", "text": '"Please do it"'}]
     chat = {"input": {"sessionID": "s"}, "output": {"message": {"id": "m"}, "parts": parts}}
     assert fact(chat).data["text"] == "Please do it"
+
+
+def test_an_opencode_turn_that_failed_ended_once() -> None:
+    ended = {"type": "session.error", "properties": {"sessionID": "ses_1", "error": {"data": {"message": "down"}}}}
+    idle = {"type": "session.idle", "properties": {"sessionID": "ses_1", "failed": True}}
+    [failed] = DIALECTS["opencode"].hear(ended, TIME).drafts
+    assert failed.data == {"text": "down", "reason": "error"}
+    heard = DIALECTS["opencode"].hear(idle, TIME)
+    assert (heard.drafts, heard.doing, heard.ends_turn) == ((), "waiting", True)
+
+
+def test_an_opencode_prompt_of_a_subagent_is_no_prompt_of_the_user() -> None:
+    message = {"message": {"id": "msg_1"}, "parts": [{"type": "text", "text": "A part."}]}
+    payload = {"input": {"sessionID": "ses_2"}, "output": message, "child": True}
+    [prompt] = DIALECTS["opencode"].hear(payload, TIME).drafts
+    assert prompt.data == {"text": "A part.", "by": "subagent"}
 
 
 def test_a_cursor_call_id_of_two_lines_is_one_name() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ledger.recording import claude_code as transcript
 from ledger.recording.adapter import Draft
 from ledger.recording.calls import Outcome
 from ledger.recording.cutting import PROMPT, cut
@@ -19,7 +18,8 @@ from ledger.recording.payloads.edits import edited
 from ledger.recording.payloads.payload import Heard, Moment, Payload, Registration
 from ledger.recording.shapes import count, name, word
 
-NAME, TITLE = transcript.NAME, transcript.TITLE
+NAME = "claude-code"
+TITLE = "Claude Code"
 EDITORS = "Edit|MultiEdit|Write|NotebookEdit"
 
 HOOKS = (

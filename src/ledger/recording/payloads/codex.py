@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ledger.recording import codex as transcript
 from ledger.recording.adapter import Draft
 from ledger.recording.calls import Outcome
 from ledger.recording.cutting import PROMPT, cut
@@ -20,7 +19,8 @@ from ledger.recording.payloads.edits import edited
 from ledger.recording.payloads.payload import Heard, Moment, Payload, Registration
 from ledger.recording.shapes import name, word
 
-NAME, TITLE = transcript.NAME, transcript.TITLE
+NAME = "codex"
+TITLE = "Codex"
 
 HOOKS = (
     Registration("SessionStart", answers="start"),

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ledger.recording import gemini as transcript
 from ledger.recording.adapter import Draft
 from ledger.recording.calls import Outcome
 from ledger.recording.cutting import PROMPT, cut
@@ -21,7 +20,8 @@ from ledger.recording.payloads.edits import edited
 from ledger.recording.payloads.payload import Heard, Moment, Payload, Registration
 from ledger.recording.shapes import mapping, word
 
-NAME, TITLE = transcript.NAME, transcript.TITLE
+NAME = "gemini"
+TITLE = "Gemini CLI"
 
 HOOKS = (
     Registration("SessionStart", answers="start"),
@@ -111,7 +111,7 @@ def _tool(payload: Payload, session: str, time: str) -> tuple[Draft, ...]:
     failed = "error" in response
     text = word(mapping(response.get("error")).get("message")) or word(response.get("error"))
     said = text or reading.output(response.get("llmContent")) or word(response.get("returnDisplay"))
-    code = transcript.exit_code(said)
+    code = reading.exit_code_in(said)
     outcome = Outcome(said, failed=failed or bool(code), exit_code=code)
     key = call_of(made.tool, payload.get("tool_input"))
     return reading.tool(session, time, key, made, outcome, ref=f"tool:{key}{reading.COUNTED}")

@@ -2,6 +2,7 @@
 
 - An event comes as it is (`type`, `properties`), a hook as what it was given and may change (`input`, `output`).
 - The prompt of `opencode run` stands in quotes. A subagent is a session of its own, with a parent.
+- A turn that fails tells of its error and then of its end; it ended once.
 - A tool that fails, or that a plugin stopped, has no end: its part of the message is in error.
 - Sessions lie in a database: there is no transcript to read.
 """
@@ -90,7 +91,7 @@ def _hook(payload: Payload, time: str) -> Heard:
     given, made = mapping(payload.get("input")), mapping(payload.get("output"))
     session, cwd = reading.checked(given, ["sessionID"]), word(payload.get("directory")) or word(given.get("cwd"))
     if "message" in made:
-        return Heard(session, _prompt(made, session, time), "working", None, cwd)
+        return Heard(session, _prompt(payload, session, time), "working", None, cwd)
     if "args" in given:
         return Heard(session, _tool(given, made, session, time), "working", None, cwd)
     return Heard(session, (), "working", None, cwd)  # before a tool; what the model is shown; its words in pieces
@@ -115,14 +116,16 @@ def _created(told: Payload, session: str, time: str) -> tuple[Draft, ...]:
     )
 
 
-def _prompt(made: Payload, session: str, time: str) -> tuple[Draft, ...]:
+def _prompt(payload: Payload, session: str, time: str) -> tuple[Draft, ...]:
+    made = mapping(payload.get("output"))
     message = mapping(made.get("message"))
     parts = (mapping(part) for part in listing(made.get("parts")))
     text = reading.prompt("\n".join(word(part.get("text")) for part in parts if part.get("type") == "text")).strip()
     text = text[1:-1] if len(text) > 1 and text.startswith('"') and text.endswith('"') else text
     key, sent = name(message.get("id")), moment_of(mapping(message.get("time")).get("created")) or time
     ref = f"prompt:{key or '~' + reading.COUNTED}"
-    return (reading.draft(session, sent, "prompt.submitted", ref, text=text, by="user"),) if text else ()
+    by = "subagent" if payload.get("child") is True else "user"
+    return (reading.draft(session, sent, "prompt.submitted", ref, text=text, by=by),) if text else ()
 
 
 def _tool(given: Payload, made: Payload, session: str, time: str) -> tuple[Draft, ...]:
@@ -164,6 +167,8 @@ def _message(told: Payload, session: str, time: str) -> tuple[Draft, ...]:
 
 
 def _idle(told: Payload, session: str, time: str) -> tuple[Draft, ...]:
+    if told.get("failed") is True:
+        return ()
     text = cut(word(told.get("text")), PROMPT)
     ref = f"turn:~{reading.COUNTED}"
     return (reading.draft(session, time, "turn.ended", ref, text=text, reason="end_turn"),)

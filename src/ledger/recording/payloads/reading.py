@@ -20,6 +20,7 @@ LONGEST_KEY = 256
 COUNTED = "#"  # at the end of a ref: told apart by counting
 
 _EMAIL = re.compile(r"e-?_?mail", re.IGNORECASE)
+_EXIT_LINE = re.compile(r"^Exit Code: (-?\d{1,9})\s*$", re.MULTILINE)
 _EXIT_CODE = re.compile(r"\A(?:Error: )?Exit code (-?\d{1,9})\b")
 
 
@@ -99,6 +100,12 @@ def output(response: Any) -> str:
 def exit_code(text: str) -> int | None:
     """The exit code that a failed command's text begins with."""
     found = _EXIT_CODE.match(text)
+    return int(found[1]) if found else None
+
+
+def exit_code_in(text: str) -> int | None:
+    """The exit code that a line of Gemini CLI's text about a command holds."""
+    found = _EXIT_LINE.search(text)
     return int(found[1]) if found else None
 
 
