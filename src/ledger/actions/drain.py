@@ -193,7 +193,9 @@ class _Drain:
             if said.heard.transcript is None:
                 spool.done(said.captured)
                 continue
-            tail = self.tails.setdefault((said.session, said.heard.transcript), Tail(said.agent, said.heard.session))
+            tail = self.tails.setdefault(
+                (said.session, said.heard.transcript), Tail(said.agent, said.heard.session, said.heard.cwd)
+            )
             tail.captured.append(said.captured)
             tail.is_over = said.heard.doing == "ended"
 

@@ -6,6 +6,7 @@ thing that is heard of it, comes back when it speaks after its end, and ends onc
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,11 +14,13 @@ from typing import Any, NamedTuple
 
 from ledger.actions.adapt import GIT, Said
 from ledger.actions.append import Draft, Writer
+from ledger.actions.ignoring import covers_at
 from ledger.actions.liveness import has_run_since
 from ledger.actions.session import ending
 from ledger.actions.tip import Author, is_private
 from ledger.core.state import Reader, session_path
 from ledger.recording.adapter import Draft as Fact
+from ledger.recording.ignored import without_contents
 from ledger.storage.numbered import Numbered
 from ledger.storage.place import Place
 from ledger.storage.seen import Seen, digest
@@ -51,6 +54,7 @@ class Hearing:
         self.place, self.numbered = place, numbered
         self.author = Author(session, agent)
         self._known = seen.origins(session)
+        self._covers = functools.cache(functools.partial(covers_at, place.layout))
 
     def tell(self, saids: Sequence[Said]) -> Told:
         """What is new in the payloads, in their order; nothing is remembered yet."""
@@ -77,7 +81,8 @@ class Hearing:
         return max(ends, default=0)
 
     def _facts(self, said: Said) -> Iterator[_New]:
-        facts = list(said.heard.drafts)
+        covers = self._covers(said.heard.cwd)
+        facts = [fact if covers is None else without_contents(fact, covers) for fact in said.heard.drafts]
         if said.heard.doing == "ended" and all(fact.type != ENDED for fact in facts):
             facts.append(Fact(ENDED, said.time, {}, ENDED, said.heard.session))
         refs = [self.place.redactor.text(fact.ref) for fact in facts]

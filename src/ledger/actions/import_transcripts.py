@@ -11,13 +11,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ledger.actions.append import LEFT_SECONDS, Appended, Draft, append_private, publish
 from ledger.actions.find import tips
+from ledger.actions.ignoring import covers_at
 from ledger.actions.tip import Author, event_of
 from ledger.core.clock import stamp
 from ledger.core.ids import SessionId
@@ -25,6 +26,7 @@ from ledger.errors import BusyError, LedgerError, NotFoundError, StorageError, U
 from ledger.recording import transcripts
 from ledger.recording.adapter import Draft as Fact
 from ledger.recording.adapter import Transcript, Unit
+from ledger.recording.ignored import LEFT_LINE, Covers, Screen, without_contents
 from ledger.recording.lines import split_lines
 from ledger.storage.layout import Layout, session_ref
 from ledger.storage.locks import Lock
@@ -80,10 +82,10 @@ def import_transcripts(
         raise UsageError("a ledger in memory keeps no transcripts")
     began = time.perf_counter()
     done = Imported()
-    files = list(_files(paths, agent, done))
+    files, covers = list(_files(paths, agent, done)), covers_at(layout)
     with caught_up(place, layout) as seen:
         for file in files:
-            _import_file(place, seen, file, done, progress)
+            _import_file(place, seen, file, done, covers, progress)
         catch_up(place, seen)
     done.seconds = time.perf_counter() - began
     return done
@@ -204,7 +206,9 @@ def _below(path: Path) -> list[Path]:
     return sorted(found, key=lambda p: ("subagents" in p.parts or p.name.startswith("agent-"), p))
 
 
-def _import_file(place: Place, seen: Seen, file: Path, done: Imported, progress: Progress | None) -> None:
+def _import_file(
+    place: Place, seen: Seen, file: Path, done: Imported, covers: Covers | None, progress: Progress | None
+) -> None:
     content = _content_digest(file)
     facts = seen.facts_of_file(content)
     if facts is not None:
@@ -214,7 +218,7 @@ def _import_file(place: Place, seen: Seen, file: Path, done: Imported, progress:
         return
     with _reading(file) as stream:
         transcript = transcripts.read(stream)
-        intake = Intake(place, seen, transcript, str(file), done)
+        intake = Intake(place, seen, transcript, str(file), done, covers)
         for unit in transcript.units:
             intake.take(unit)
             if progress:
@@ -232,13 +236,17 @@ def _content_digest(file: Path) -> bytes:
 class Intake:
     """One transcript on its way in: what is new in it is collected by session, and written in batches."""
 
-    def __init__(self, place: Place, seen: Seen, transcript: Transcript, file: str, done: Imported) -> None:
+    def __init__(
+        self, place: Place, seen: Seen, transcript: Transcript, file: str, done: Imported, covers: Covers | None = None
+    ) -> None:
         self.place, self.seen, self.transcript, self.file, self.done = place, seen, transcript, file, done
+        self._covers, self._screen = covers, None if covers is None else Screen(covers)
         self.facts = 0
         self._lines: dict[str, _Session] = {}
 
     def take(self, unit: Unit, *, is_kept: bool = False) -> None:
         """Take in what is new in a unit; `is_kept` says that its bytes are kept already, as they stand."""
+        unit = self._without_ignored(unit)
         if unit.problem is not None:
             self.done.rejected.append(Rejected(self.file, unit.number, unit.problem))
         key = unit.session or "unknown"
@@ -250,6 +258,12 @@ class Intake:
             self.done.skipped += 1
         if sum(len(s.drafts) for s in self._lines.values()) >= BATCH:
             self.write()
+
+    def _without_ignored(self, unit: Unit) -> Unit:
+        if self._covers is None or self._screen is None:
+            return unit
+        facts = tuple(without_contents(fact, self._covers) for fact in unit.drafts)
+        return replace(unit, drafts=facts, raw=LEFT_LINE if self._screen.hides(unit.raw) else unit.raw)
 
     def finish(self) -> None:
         """Write the rest; a session that does not live has ended, and what was written is brought to main."""

@@ -6,6 +6,7 @@ opened, and what is read must be a transcript of the very agent that the payload
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, NamedTuple, Protocol
 
+from ledger.actions.ignoring import covers_at
 from ledger.actions.import_transcripts import Imported, Intake
 from ledger.errors import LedgerError, RefusedError
 from ledger.recording import transcripts
@@ -23,6 +25,10 @@ from ledger.storage.seen import Seen, Tailed
 from ledger.storage.spool import Captured
 
 _CHUNK = 1024 * 1024
+_FOR_GOOD = {
+    *(errno.EACCES, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENODEV),
+    *(errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.EPERM),
+}
 
 
 class Blake(Protocol):
@@ -36,11 +42,12 @@ class Blake(Protocol):
 class Tail:
     """A transcript that is to be read: whose it is, by the agent's own id of the session, and who asked for it.
 
-    `is_over`: the session has ended, and nothing more will be written.
+    It worked in `cwd`. `is_over`: the session has ended, and nothing more will be written.
     """
 
     agent: str
     key: str
+    cwd: str = ""
     captured: list[Captured] = field(default_factory=list)
     is_over: bool = False
 
@@ -61,11 +68,13 @@ def read_tail(place: Place, seen: Seen, path: str, tail: Tail, most: int | None 
     if tail.agent not in transcripts.ADAPTERS:
         return TailRead()
     try:
-        file = _opened(path)
-    except (OSError, RefusedError, ValueError) as fault:
+        with _opened(path) as file:
+            return _read(place, seen, file, path, tail, most)
+    except OSError as fault:
+        # What such a path will never give is let go of; a disk that refuses once may give it next time.
+        return TailRead(problem=_why(fault), is_left=fault.errno not in _FOR_GOOD)
+    except (RefusedError, ValueError) as fault:
         return TailRead(problem=_why(fault))
-    with file:
-        return _read(place, seen, file, path, tail, most)
 
 
 def _read(place: Place, seen: Seen, file: BinaryIO, path: str, tail: Tail, most: int | None) -> TailRead:
@@ -81,7 +90,9 @@ def _read(place: Place, seen: Seen, file: BinaryIO, path: str, tail: Tail, most:
     try:
         transcript = transcripts.read(_pieces(file, size, content), session=tail.key, growing=not tail.is_over)
         _require_of(transcript, tail, file)
-        _take(Intake(place, seen, transcript, path, done), transcript, tail.key, before)
+        _take(
+            Intake(place, seen, transcript, path, done, covers_at(place.layout, tail.cwd)), transcript, tail.key, before
+        )
     except RefusedError as error:
         return TailRead(done.events, _why(error))
     seen.add_tail(path, Tailed(size, content.digest(), tail.is_over))

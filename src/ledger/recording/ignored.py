@@ -18,6 +18,7 @@ from ledger.recording.adapter import Draft
 
 FILE = ".ledgerignore"
 LEFT_OUT = f"[left out: {FILE}]"
+LEFT_LINE = json.dumps({"left out": FILE}).encode() + b"\n"  # in place of a transcript's line
 
 Covers = Callable[[str], bool]
 
