@@ -64,6 +64,8 @@ export const Ledger = async ({ directory }) => {
   if (!hook) return {}
   const open = new Set() // sessions that were heard of and have not ended
   const fresh = new Set() // of these, the ones that nobody has asked anything yet
+  const children = new Set() // the ones of subagents
+  const failed = new Set() // the ones whose turn ended with an error: it is idle then too
   const said = new Map() // the last words in each
   let told = Promise.resolve()
   const tell = (event, payload) => (told = told.then(() => run(hook, directory, event, payload)))
@@ -73,14 +75,16 @@ export const Ledger = async ({ directory }) => {
       const session = event.properties?.sessionID
       if (!session || !isTelling(event)) return
       if (event.type === "session.created") fresh.add(session)
+      if (event.properties.info?.parentID) children.add(session)
+      if (event.type === "session.error") failed.add(session)
       event.type === "session.deleted" ? open.delete(session) : open.add(session)
-      const text = event.type === "session.idle" ? said.get(session) : undefined
-      tell("event", { type: event.type, properties: text ? { ...event.properties, text } : event.properties })
+      const more = event.type === "session.idle" ? { text: said.get(session), failed: failed.delete(session) } : {}
+      tell("event", { type: event.type, properties: { ...event.properties, ...more } })
     },
     "chat.message": async (input, output) => {
       open.add(input.sessionID)
       const first = fresh.delete(input.sessionID)
-      const { context } = await tell("chat-message", { input, output, first })
+      const { context } = await tell("chat-message", { input, output, first, child: children.has(input.sessionID) })
       const part = output.parts?.[0]
       if (!context || !part) return
       output.parts.push({ ...part, id: `${part.id.slice(0, -6)}Ledger`, type: "text", text: context, synthetic: true })
