@@ -115,6 +115,12 @@ def test_a_failed_turn_ends_with_an_error() -> None:
     assert data_of(raw, "turn.ended") == [{"reason": "error"}]
 
 
+def test_a_turn_whose_end_tells_of_a_fault_ends_with_an_error() -> None:
+    raw = line("event_msg", type="task_started", turn_id="t")
+    raw += line("event_msg", type="task_complete", turn_id="t", last_agent_message=None, error={"message": "down"})
+    assert data_of(raw, "turn.ended") == [{"reason": "error"}]
+
+
 def test_a_compaction_tells_its_summary() -> None:
     assert data_of(MAIN, "compaction.started") == [{"text": "They refactored a.py."}]
 
