@@ -16,7 +16,7 @@ from typing import BinaryIO, NamedTuple, Protocol
 
 from ledger.actions.ignoring import covers_at
 from ledger.actions.import_transcripts import Imported, Intake
-from ledger.errors import LedgerError, RefusedError
+from ledger.errors import InvalidError, LedgerError, RefusedError
 from ledger.recording import transcripts
 from ledger.recording.adapter import Transcript
 from ledger.recording.shapes import name
@@ -68,13 +68,21 @@ def read_tail(place: Place, seen: Seen, path: str, tail: Tail, most: int | None 
     if tail.agent not in transcripts.ADAPTERS:
         return TailRead()
     try:
-        with _opened(path) as file:
-            return _read(place, seen, file, path, tail, most)
-    except OSError as fault:
-        # What such a path will never give is let go of; a disk that refuses once may give it next time.
-        return TailRead(problem=_why(fault), is_left=fault.errno not in _FOR_GOOD)
+        file = _opened(path)
     except (RefusedError, ValueError) as fault:
         return TailRead(problem=_why(fault))
+    except OSError as fault:
+        return _unread(fault)
+    with file:
+        try:
+            return _read(place, seen, file, path, tail, most)
+        except OSError as fault:
+            return _unread(fault)
+
+
+def _unread(fault: OSError) -> TailRead:
+    """What a path will never give is let go of; a disk that refuses once may give it next time."""
+    return TailRead(problem=_why(fault), is_left=fault.errno not in _FOR_GOOD)
 
 
 def _read(place: Place, seen: Seen, file: BinaryIO, path: str, tail: Tail, most: int | None) -> TailRead:
@@ -90,10 +98,12 @@ def _read(place: Place, seen: Seen, file: BinaryIO, path: str, tail: Tail, most:
     try:
         transcript = transcripts.read(_pieces(file, size, content), session=tail.key, growing=not tail.is_over)
         _require_of(transcript, tail, file)
-        _take(
-            Intake(place, seen, transcript, path, done, covers_at(place.layout, tail.cwd)), transcript, tail.key, before
-        )
     except RefusedError as error:
+        return TailRead(problem=_why(error))
+    intake = Intake(place, seen, transcript, path, done, covers_at(place.layout, tail.cwd))
+    try:
+        _take(intake, transcript, tail.key, before)
+    except InvalidError as error:  # a line that is too long for an attachment
         return TailRead(done.events, _why(error))
     seen.add_tail(path, Tailed(size, content.digest(), tail.is_over))
     return TailRead(done.events)
