@@ -37,8 +37,13 @@ _LOG_BYTES = 256 * 1024
 def main(arguments: list[str]) -> int:
     """Drain the ledger that is named, for as long as payloads come; always 0."""
     layout = Layout(Path(arguments[0]))
-    silence = float(arguments[1]) if len(arguments) > 1 else SILENCE
     _step_back(layout)
+    serve(layout, float(arguments[1]) if len(arguments) > 1 else SILENCE)
+    return 0
+
+
+def serve(layout: Layout, silence: float) -> None:
+    """Drain for as long as payloads come, unless another process does; what goes wrong is a line in the log."""
     try:
         with Lock(_lock(layout)).hold(0):
             run(layout, silence)
@@ -46,7 +51,6 @@ def main(arguments: list[str]) -> int:
         _name_other(layout)
     except Exception as fault:  # noqa: BLE001 - nobody reads what this process would say at its end
         note(layout, _words(fault))
-    return 0
 
 
 def run(layout: Layout, silence: float) -> None:

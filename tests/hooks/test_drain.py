@@ -15,9 +15,11 @@ import pytest
 from tests.actions.payloads import Claude, types
 
 from ledger.api import create_ledger, open_ledger
+from ledger.core import fold
 from ledger.hooks import drain as behind
 from ledger.storage import spool
 from ledger.storage.layout import Layout
+from ledger.storage.locks import Lock
 
 PROGRAM = Path(behind.__file__).resolve()
 
@@ -123,7 +125,35 @@ def behind_in_a_process(root: Path) -> int:
     ).returncode
 
 
-def test_in_this_process_it_comes_to_the_same(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_is_second_names_whoever_holds_the_lock(layout: Layout) -> None:
+    claude = Claude(layout)
+    claude.start()
+    with Lock(layout.locks / "draining").hold(0):
+        layout.draining.write_text("99999999\n")
+        behind.serve(layout, 0.1)
+    assert spool.draining(layout) == os.getpid()
+    assert len(spool.waiting(layout)) == 1
+    behind.serve(layout, 0.1)
+    assert of_session(layout, claude.session) == ["session.started"]
+
+
+def test_what_keeps_it_from_draining_is_told_and_what_waits_stays(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Claude(layout).start()
+    monkeypatch.setattr(fold, "FOLD", 0)
+    behind.run(layout, 0.1)
+    assert "this program writes" in (layout.logs / "drain.log").read_text()
+    assert len(spool.waiting(layout)) == 1
+
+
+def test_a_ledger_that_cannot_be_opened_is_a_line_in_its_log(layout: Layout) -> None:
+    layout.config.write_text("what is this")
+    behind.serve(layout, 0.1)
+    assert "config.toml" in (layout.logs / "drain.log").read_text()
+
+
+def test_in_this_process_it_comes_to_the_same(layout: Layout) -> None:
     claude = Claude(layout)
     claude.work()
     behind.run(layout, 0.1)
