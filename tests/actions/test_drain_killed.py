@@ -136,10 +136,12 @@ def test_a_drain_on_a_full_disk_is_made_good_by_the_next(template: Path, tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_wherever_a_drain_is_killed_every_payload_is_one_event(template: Path, tmp_path: Path) -> None:
     assert list(sweep(template, tmp_path, "signal=KILL", step=1))
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_wherever_the_disk_is_full_every_payload_is_one_event(template: Path, tmp_path: Path) -> None:
     assert list(sweep(template, tmp_path, "error=ENOSPC", step=1))
