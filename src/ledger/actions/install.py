@@ -18,8 +18,11 @@ from ledger.recording.registering import AGENTS, SCOPES, Agent, Hook, Scope, cop
 from ledger.storage import launcher, opening, settings_file
 from ledger.storage.layout import Layout
 
-# What the launcher's commands have in common (storage/launcher.py), the line's, and how the plugin begins.
-_OURS = re.compile(r'ledger/hook(?![\w.-])|exec "\$h" "\$@"; exit 0|-m ledger statusline|`ledger hooks install`')
+# What the launcher's commands have in common (storage/launcher.py), as they are or spelled in JSON; the line's; and how
+# the plugin begins.
+_OURS = re.compile(
+    r'ledger/hook(?![\w.-])|exec \\?"\$h\\?" \\?"\$@\\?"; exit 0|-m ledger statusline|`ledger hooks install`'
+)
 
 # Silent once the interpreter is gone.
 _RUN_LINE = '[ -x "$0" ] && exec "$0" -I -m ledger statusline "$@"; exit 0'

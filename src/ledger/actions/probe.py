@@ -78,7 +78,7 @@ def _run(where: Where, wire: Wire, payload: bytes) -> str:
     """Run a hook's command as an agent does; what is wrong with how it ended."""
     try:
         ran = subprocess.run(
-            ["sh", "-c", wire.command],
+            ["/bin/sh", "-c", wire.command],
             input=payload,
             cwd=where.project,
             env=_environment(where.environment, str(where.project)),
