@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from ledger.actions.doctor import Check, examine
 from ledger.actions.install import Where, agent_named, carry_out, equip, plan, target_of
 from ledger.actions.trust import BY_HAND, config_target, give_trust, trust_of, untrusted
 from ledger.actions.uninstall import plan_undoing, take_out
-from ledger.api import create_ledger
+from ledger.api import create_ledger, open_ledger
 from ledger.recording.payloads.dialects import DIALECTS
 from ledger.storage.layout import Layout
 
@@ -179,3 +180,28 @@ def test_without_the_program_it_is_told_how_to_trust_by_hand(where: Where) -> No
 def test_lines_of_others_stay_in_the_settings() -> None:
     text = 'a = 1\n[hooks.state."k"]\ntrusted_hash = "x"\n\n[hooks.state."k2"]\ntrusted_hash = "y"\n[b]\n'
     assert untrusted(text, ["k"]) == 'a = 1\n[hooks.state."k2"]\ntrusted_hash = "y"\n[b]\n'
+
+
+def trust_check(where: Where) -> Check:
+    with open_ledger(where.layout.root) as ledger:
+        (found,) = (one for one in examine(ledger.place, where) if one.name == "codex trust")
+    return found
+
+
+def test_doctor_tells_of_hooks_that_are_not_trusted_and_of_a_folder_that_is_not(codex: Where) -> None:
+    install(codex)
+    ours = len(DIALECTS["codex"].HOOKS)
+    assert trust_check(codex) == (
+        "codex trust",
+        False,
+        f"{ours} of {ours} hooks are not trusted, and are not run",
+        "ledger up",
+    )
+    give_trust(codex)
+    assert trust_check(codex) == ("codex trust", True, f"{ours} hooks are trusted", "")
+
+
+def test_doctor_says_what_to_do_where_codex_cannot_be_asked(where: Where) -> None:
+    install(where)
+    nowhere = where._replace(environment={"PATH": ""})
+    assert trust_check(nowhere) == ("codex trust", False, "cannot be asked: codex is not on PATH", BY_HAND)

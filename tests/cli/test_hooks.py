@@ -169,3 +169,73 @@ def test_the_line_runs_as_its_agent_runs_it(project: Path, run: Run) -> None:
 
 def test_without_any_hooks_the_way_to_them_is_told(project: Path, run: Run) -> None:
     assert run("hooks").err == "No agent's settings have our hooks. To put them there: ledger up\n"
+
+
+def wrong(run: Run) -> list[str]:
+    """What is wrong with hooks, by `hooks status`."""
+    return [words for one in json.loads(run("hooks", "status", "--json").out)["files"] for words in one["wrong"]]
+
+
+def test_hooks_that_are_missing_doubled_or_no_longer_used_are_told(project: Path, run: Run) -> None:
+    run("hooks", "install", "claude-code")
+    path = project / ".claude/settings.json"
+    text = json.loads(path.read_text())
+    first, second = (hook.event for hook in DIALECTS["claude-code"].HOOKS[:2])
+    text["hooks"]["Retired"] = text["hooks"].pop(first)
+    text["hooks"][second] *= 2
+    path.write_text(json.dumps(text))
+    assert wrong(run) == [
+        f"{first} is missing",
+        f"{second} stands there 2 times",
+        "Retired is not used any more",
+    ]
+    assert json.loads(run("hooks", "status", "--json").out)["files"][0]["state"] == "drifted"
+
+
+def test_the_same_hooks_in_two_files_are_told_of_both(project: Path, run: Run, home: Path) -> None:
+    run("hooks", "install", "codex")
+    (home / ".codex").mkdir()
+    (home / ".codex/hooks.json").write_bytes((project / ".codex/hooks.json").read_bytes())
+    assert wrong(run) == [
+        f"the same hooks stand in {home}/.codex/hooks.json",
+        f"the same hooks stand in {project}/.codex/hooks.json",
+    ]
+
+
+def test_a_file_of_our_own_that_somebody_changed_is_told_and_mended(project: Path, run: Run) -> None:
+    run("hooks", "install", "copilot-cli", "opencode")
+    for name in ("copilot-cli", "opencode"):
+        path = project / AGENTS[name].files["shared"]
+        path.write_text(path.read_text() + "\n")
+    assert wrong(run) == ["the file is not as it was installed"] * 2
+    assert run("hooks", "install", "copilot-cli", "opencode").code == 0
+    assert wrong(run) == []
+
+
+def test_settings_that_cannot_be_read_any_more_are_told_and_left(project: Path, run: Run) -> None:
+    run("hooks", "install", "gemini")
+    path = project / ".gemini/settings.json"
+    path.write_text(path.read_text()[:-3])
+    (state,) = (one["state"] for one in json.loads(run("hooks", "status", "--json").out)["files"])
+    assert state == "unreadable"
+    assert wrong(run)[0].startswith(f"{path} cannot be changed: line ")
+
+
+def test_settings_that_are_not_utf_8_are_refused_with_the_place(project: Path, run: Run) -> None:
+    path = project / ".gemini/settings.json"
+    path.parent.mkdir()
+    path.write_bytes(b'{"theme": "caf\xe9"}')
+    code, out, err = run("hooks", "install", "gemini")
+    assert (code, out) == (4, "")
+    assert err == (
+        f"error: {path} cannot be changed:\n  byte 14: is not UTF-8\n"
+        "  hint: nothing was written; save the file as UTF-8, then try again\n"
+    )
+
+
+def test_a_ledger_that_nobody_finds_from_the_project_is_named_in_the_hooks(project: Path, run: Run, home: Path) -> None:
+    run("init", "--ledger", str(home / "far"))
+    assert run("hooks", "install", "cursor", "--ledger", str(home / "far")).code == 0
+    assert f"{home}/far/hook cursor stop" in (project / ".cursor/hooks.json").read_text()
+    checks = json.loads(run("doctor", "--json", "--ledger", str(home / "far")).out)["checks"]
+    assert next(one for one in checks if one["name"] == "cursor hooks")["ok"]
