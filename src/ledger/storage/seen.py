@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from ledger.storage.files import make_folder
+from ledger.errors import StorageError
+from ledger.storage.files import make_folder, refusals
 from ledger.storage.store import Oid
 
 _TABLES = """
@@ -42,10 +43,13 @@ class Tailed(NamedTuple):
 
 
 class Seen:
-    """What was recorded already; use it as a context manager: leaving it without an error keeps what was added."""
+    """What was recorded already; use it as a context manager: leaving it without an error keeps what was added.
+
+    Leaving it raises StorageError where the disk refused.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._db = _open(path)
+        self._path, self._db = path, _open(path)
 
     def heads(self) -> list[Oid]:
         """The commits up to which all origins are in here."""
@@ -113,10 +117,16 @@ class Seen:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self.keep()
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        try:
+            if kind is None:
+                self.keep()
+            elif isinstance(error, sqlite3.Error):
+                raise error
+        except sqlite3.Error as fault:
+            raise StorageError(f"{self._path}: {fault}", hint="it is rebuilt when it is removed") from fault
+        finally:
+            self.close()
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -125,8 +135,12 @@ def _open(path: Path) -> sqlite3.Connection:
         return _connect(path)
     except sqlite3.DatabaseError:
         # A projection that cannot be read is rebuilt, not mended: nothing is lost with it.
-        path.unlink(missing_ok=True)
-        return _connect(path)
+        with refusals(path):
+            path.unlink(missing_ok=True)
+        try:
+            return _connect(path)
+        except sqlite3.Error as fault:
+            raise StorageError(f"{path}: {fault}") from fault
 
 
 def _connect(path: Path) -> sqlite3.Connection:
