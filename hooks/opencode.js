@@ -65,7 +65,8 @@ export const Ledger = async ({ directory }) => {
   const open = new Set() // sessions that were heard of and have not ended
   const fresh = new Set() // of these, the ones that nobody has asked anything yet
   const children = new Set() // the ones of subagents
-  const failed = new Set() // the ones whose turn ended with an error: it is idle then too
+  const asked = new Set() // the ones in a turn: after an error the end is told twice
+  const failed = new Set() // the ones whose turn met an error, before its end is told
   const said = new Map() // the last words in each
   let told = Promise.resolve()
   const tell = (event, payload) => (told = told.then(() => run(hook, directory, event, payload)))
@@ -74,6 +75,7 @@ export const Ledger = async ({ directory }) => {
     event: async ({ event }) => {
       const session = event.properties?.sessionID
       if (!session || !isTelling(event)) return
+      if (event.type === "session.idle" && !asked.delete(session)) return
       if (event.type === "session.created") fresh.add(session)
       if (event.properties.info?.parentID) children.add(session)
       if (event.type === "session.error") failed.add(session)
@@ -83,6 +85,7 @@ export const Ledger = async ({ directory }) => {
     },
     "chat.message": async (input, output) => {
       open.add(input.sessionID)
+      asked.add(input.sessionID)
       const first = fresh.delete(input.sessionID)
       const { context } = await tell("chat-message", { input, output, first, child: children.has(input.sessionID) })
       const part = output.parts?.[0]
