@@ -50,6 +50,26 @@ def test_a_value_over_size_is_refused_with_both_sizes(ledger: Run) -> None:
 
 
 @pytest.mark.parametrize(
+    ("command", "kind", "fields", "most"),
+    [
+        (["note", "TEXT"], "note.added", ["text"], "32,768"),
+        (["decide", "a", "TEXT", "--because", "TEXT"], "decision.recorded", ["because", "decision"], "16,384"),
+        (["task", "create", "TEXT"], "task.created", ["title"], "1,024"),
+        (["session", "start", "--title", "TEXT"], "session.started", ["title"], "512"),
+        (["lease", "acquire", "TEXT"], "lease.acquired", ["on.0"], "4,096"),
+    ],
+    ids=lambda one: one[0],
+)
+def test_a_text_over_length_is_refused_with_both_lengths_and_what_to_do(
+    ledger: Run, command: list[str], kind: str, fields: list[str], most: str
+) -> None:
+    """The text itself is not told again."""
+    told = [f"error: {kind} is refused:", *(f"  data.{one}: has 40,000 characters; at most {most}" for one in fields)]
+    told.append("  hint: shorten it, or keep the whole in a file and say which")
+    assert refused(ledger, *["x" * 40_000 if word == "TEXT" else word for word in command]).splitlines() == told
+
+
+@pytest.mark.parametrize(
     ("text", "place", "rule"),
     [
         (b'{"a": 1, "a": 2}', "line 1, column 10", "the key 'a' stands here a second time; keep one of the two"),
@@ -162,7 +182,7 @@ def test_a_value_that_breaks_a_declared_schema_is_refused(ledger: Run) -> None:
     assert ledger("policy", "set", "short/*", "--schema", "-", stdin=b"{type: string, maxLength: 3}").code == 0
     assert refused(ledger, "set", "short/a", "long") == (
         "error: context.set is refused:\n"
-        "  value: 'long' is too long\n"
+        "  value: has 4 characters; at most 3\n"
         "  hint: this ledger declares a schema for 'short/*'; `ledger policy list` shows it\n"
     )
     assert "short/*" in ledger("policy", "list").out

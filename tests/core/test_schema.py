@@ -280,7 +280,7 @@ def test_an_unknown_type_is_refused_with_the_nearest_there_are() -> None:
 def test_a_type_of_the_ledgers_own_is_judged_by_what_the_ledger_declares() -> None:
     assert reasons(OWN, DECLARED) == {}
     assert reasons(replace(OWN, data={}), DECLARED) == {"data.by": "is missing"}
-    assert reasons(replace(OWN, data={"by": 1}), DECLARED) == {"data.by": "1 is not of type 'string'"}
+    assert reasons(replace(OWN, data={"by": 1}), DECLARED) == {"data.by": "1 is not a text"}
 
 
 def test_a_declaration_written_into_the_ledger_is_the_one_that_judges() -> None:

@@ -115,10 +115,13 @@ def _policy_problems(event: Event, declared: Mapping[str, Any]) -> list[Problem]
 
 def _hint(event: Event, broken: list[Problem]) -> str:
     key = event.data.get("key")
-    if isinstance(key, str) and key_problems(key):
+    # The key of a session is the agent's own id of its run, which is no key of the ledger.
+    if isinstance(key, str) and key_problems(key) and not event.type.startswith("session."):
         return f"the nearest valid key is {nearest_key(key)!r}"
     if any("bytes; at most" in p.rule for p in broken):
         return "keep the large part in a file and put its path into the ledger"
+    if any("characters; at most" in p.rule for p in broken):
+        return "shorten it, or keep the whole in a file and say which"
     if any(p.path == "data.policy" for p in broken):
         return "`ledger policy` lists what is declared; `ledger policy set PATTERN POLICY` changes it"
     return f"`ledger schema {event.type}` shows what such an event looks like"

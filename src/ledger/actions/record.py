@@ -112,7 +112,8 @@ def _hint(given: Sequence[tuple[str, Any]]) -> str:
     for _, document in given:
         data = document.get("data") if isinstance(document, dict) else None
         key = data.get("key") if isinstance(data, dict) else None
-        if isinstance(key, str) and key_problems(key):
+        is_of_session = isinstance(document, dict) and str(document.get("type")).startswith("session.")
+        if isinstance(key, str) and key_problems(key) and not is_of_session:
             return f"the nearest valid key is {nearest_key(key)!r}"
     return "correct what is named; `ledger schema TYPE` shows what such an event looks like"
 

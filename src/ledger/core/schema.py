@@ -232,6 +232,25 @@ def _pattern(wanted: str) -> jsonschema_rs.Validator:
     return jsonschema_rs.Draft202012Validator({"type": "string", "pattern": wanted})
 
 
+_COUNTED = {
+    "maxLength": ("at most", "characters"),
+    "minLength": ("at least", "characters"),
+    "maxItems": ("at most", "elements"),
+    "minItems": ("at least", "elements"),
+    "maxProperties": ("at most", "fields"),
+    "minProperties": ("at least", "fields"),
+}
+_TYPES = {
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "null": "null",
+    "number": "a number",
+    "object": "a mapping",
+    "string": "a text",
+}
+
+
 def _words(error: Any) -> str:
     rule, wanted = error.validator, error.validator_value
     if rule in ("oneOf", "anyOf") and all(isinstance(w, dict) and w.keys() == {"required"} for w in wanted):
@@ -244,6 +263,11 @@ def _words(error: Any) -> str:
         return f"{shown} is not {description}"
     if rule == "enum":
         return f"{shown} is none of: {', '.join(map(str, wanted))}"
+    if rule in _COUNTED:
+        limit, noun = _COUNTED[rule]
+        return f"has {len(error.instance):,} {noun}; {limit} {wanted:,}" if error.instance else "is empty"
+    if rule == "type":
+        return f"{shown} is not {' or '.join(_TYPES[one] for one in ([wanted] if isinstance(wanted, str) else wanted))}"
     return error.message if len(error.message) <= 240 else f"{shown} breaks the rule {rule!r}: {str(wanted)[:80]}"
 
 
