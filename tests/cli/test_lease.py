@@ -82,7 +82,11 @@ def test_who_waits_in_vain_ends_with_the_code_for_busy(ledger: Run, codex: str) 
     ledger("lease", "acquire", "src")
     result = ledger("lease", "acquire", "src", "--wait", "1s", "--session", codex)
     assert (result.code, result.out) == (5, "")
-    assert "still so after 1 s" in result.err
+    first = json.loads(ledger("lease", "--json").out)[0]["lease"]
+    assert result.err.endswith(
+        "  still so after 1 s\n  hint: wait longer, or work on something else; where its owner cannot go on: "
+        f"ledger lease release {first[:18]} --force --because WHY\n"
+    )
 
 
 def test_list_shows_what_is_held_in_columns(ledger: Run, codex: str) -> None:
@@ -92,7 +96,7 @@ def test_list_shows_what_is_held_in_columns(ledger: Run, codex: str) -> None:
     assert ledger("lease") == (
         0,
         f"holds  {ids[0]}  shared  person/8b28  7m left  src: reading\n"
-        f"holds  {ids[1]}  shared  codex/bc91   1h left  src\n",
+        f"holds  {ids[1]}  shared  codex/bc91   2h left  src\n",
         "",
     )
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ledger.cli.words import ago, as_yaml, cells, columns, counted, cut, differences, one_line, size, visible
+from ledger.cli.words import ago, as_yaml, cells, columns, counted, cut, differences, left, one_line, size, visible
 
 SECOND = 1_000_000
 NOW = 1_795_360_384 * SECOND
@@ -17,11 +17,31 @@ NOW = 1_795_360_384 * SECOND
         (7_200, "2h ago"),
         (86_400 * 29, "29d ago"),
         (86_400 * 30, "2026-10-23"),
+        (119, "1m ago"),
         (-300, "in 5m"),
+        (-599, "in 10m"),
     ],
 )
 def test_a_moment_is_told_as_how_long_ago_it_was(seconds: int, words: str) -> None:
     assert ago(NOW - seconds * SECOND, NOW) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-1, "0s"),
+        (59, "59s"),
+        (59.6, "1m"),
+        (89, "1m"),
+        (90, "2m"),
+        (599.9, "10m"),
+        (3_599, "1h"),
+        (86_399, "1d"),
+        (86_400 * 40, "40d"),
+    ],
+)
+def test_what_is_left_is_told_to_the_nearest(seconds: float, words: str) -> None:
+    assert left(round(seconds * SECOND)) == words
 
 
 @pytest.mark.parametrize(

@@ -275,9 +275,13 @@ def _held(reader: Reader, moment: Moment, holders: Sequence[Lease]) -> HeldError
     return HeldError(
         "\n".join([f"{', '.join(holders[0].on)} is leased by {shown(reader, holders[0].session)}:", *told]),
         holders,
-        hint="wait with --wait 10m, or work on something else; "
-        f"where its owner cannot go on: ledger lease release {holders[0].id[:18]} --force --because WHY",
+        hint=f"wait with --wait 10m, or {_otherwise(holders)}",
     )
+
+
+def _otherwise(holders: Sequence[Lease]) -> str:
+    release = f"ledger lease release {holders[0].id[:18]} --force --because WHY"
+    return f"work on something else; where its owner cannot go on: {release}"
 
 
 def _told(reader: Reader, moment: Moment, lease: Lease) -> str:
@@ -296,7 +300,8 @@ def _await_change(place: Place, held: HeldError, deadline: float, wait: float) -
     while True:
         left = deadline - time.monotonic()
         if left <= 0:
-            raise BusyError(f"{held.message}\n  still so after {wait:g} s", hint=held.hint) from held
+            hint = f"wait longer, or {_otherwise(held.holders)}"
+            raise BusyError(f"{held.message}\n  still so after {wait:g} s", hint=hint) from held
         time.sleep(min(left, _PAUSE))
         if main_tip(place) != tip or time.monotonic() - judged >= _PATIENCE:
             return

@@ -16,7 +16,7 @@ from ledger.cli.call import Call
 from ledger.cli.errors import once_written
 from ledger.cli.intake import seconds_given, text_given
 from ledger.cli.output import Output
-from ledger.cli.words import ago, columns, cut, span, visible
+from ledger.cli.words import ago, columns, cut, left, visible
 from ledger.core.clock import stamp
 from ledger.errors import LedgerError, UsageError
 
@@ -191,7 +191,7 @@ def _row(one: Standing, now: int) -> tuple[str, ...]:
         lease.id[:_ID],
         lease.mode,
         visible(f"{one.agent}/{lease.session[:4]}"),
-        f"{span(one.ends - now)} left",
+        f"{left(one.ends - now)} left",
         visible(_names(lease) + (f": {lease.because}" if lease.because else "")),
     )
 

@@ -18,16 +18,15 @@ _WIDE = ("W", "F")
 def ago(then: int, now: int) -> str:
     """How long ago a moment was, in a few characters: `12s ago`, `2h ago`, `in 5m`; a date beyond 30 days.
 
-    Both in microseconds since 1970.
+    Both in microseconds since 1970. What lies ahead is told as by `left`.
     """
     seconds = abs(now - then) // _SECOND
     if seconds < 1:
         return "now"
-    for limit, unit, letter in _STEPS:
-        if seconds < limit:
-            count = f"{seconds // unit}{letter}"
-            return f"{count} ago" if then <= now else f"in {count}"
-    return day(then)
+    if seconds >= _STEPS[-1][0]:
+        return day(then)
+    # Never more than it was: as a REV, `4m ago` is then a moment at which it had happened.
+    return f"{span(now - then)} ago" if then <= now else f"in {left(then - now)}"
 
 
 def span(duration: int) -> str:
@@ -35,6 +34,16 @@ def span(duration: int) -> str:
     seconds = max(0, duration) // _SECOND
     fitting = (f"{seconds // unit}{letter}" for limit, unit, letter in _STEPS if seconds < limit)
     return next(fitting, f"{seconds // 86_400:,}d")
+
+
+def left(duration: int) -> str:
+    """How long something lasts still, as `span`, but to the nearest: of ten minutes the first second leaves `10m`."""
+    seconds = round(max(0, duration) / _SECOND)
+    for limit, unit, letter in _STEPS:
+        nearest = (seconds + unit // 2) // unit
+        if nearest * unit < limit:
+            return f"{nearest}{letter}"
+    return f"{(seconds + 43_200) // 86_400:,}d"
 
 
 def day(moment: int) -> str:
