@@ -13,7 +13,7 @@ import pytest
 from ledger.actions.doctor import Check, examine
 from ledger.actions.install import Where, agent_named, carry_out, equip, plan, target_of
 from ledger.actions.trust import BY_HAND, config_target, give_trust, trust_of, untrusted
-from ledger.actions.uninstall import plan_undoing, take_out
+from ledger.actions.uninstall import plan_removal, plan_undoing, take_out
 from ledger.api import create_ledger, open_ledger
 from ledger.recording.payloads.dialects import DIALECTS
 from ledger.storage.layout import Layout
@@ -119,6 +119,17 @@ def test_a_hook_put_in_before_ours_takes_the_trust_away_and_that_is_seen(codex: 
     )
     assert [hook.key.split(":")[1] for hook in trust_of(codex).hooks if not hook.is_trusted] == ["stop"]
     assert give_trust(codex).is_given
+
+
+def test_taking_hooks_out_takes_the_trust_in_them_back(codex: Where) -> None:
+    config = config_target(codex).path
+    before = config.read_bytes()
+    install(codex)
+    give_trust(codex)
+    for removal in plan_removal(codex, "codex"):
+        take_out(codex, removal)
+    assert config.read_bytes() == before
+    assert not (codex.project / ".codex").exists()
 
 
 def test_undoing_leaves_codexs_own_settings_to_the_byte(codex: Where) -> None:

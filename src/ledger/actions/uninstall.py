@@ -27,8 +27,11 @@ def plan_removal(where: Where, agent: str) -> list[Removal]:
 
     Raises InvalidError, with line and column, for settings that cannot be read.
     """
-    there = [target for target in targets(where, agent_named(agent)) if holds_ours(target)]
-    return [_removal(target, _known(where, target.path)) for target in there]
+    named = agent_named(agent)
+    there = [target for target in targets(where, named) if holds_ours(target)]
+    trusts = [one for one in installed(where.layout) if one.agent == named.name and one.scope == CONFIG]
+    given = [removal for one in trusts if (removal := _undoing(where, one)) is not None]
+    return [*(_removal(target, _known(where, target.path)) for target in there), *given]
 
 
 class Undoing(NamedTuple):
