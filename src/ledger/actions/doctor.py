@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import islice
+from statistics import median
 from typing import NamedTuple
 
 from ledger.actions.find import tips
@@ -111,8 +112,8 @@ def _probes(where: Where, found: list[Registered]) -> Iterator[Check]:
 def _judged(agent: str, probed: list[Probed]) -> Check:
     name, wrong = f"{agent} hooks", [one for one in probed if one.wrong]
     if not wrong:
-        slowest = max((one.seconds for one in probed), default=0.0)
-        return Check(name, True, f"{len(probed)} of {len(probed)} arrive, the slowest in {slowest * 1000:.0f} ms")
+        usual = median(one.seconds for one in probed) if probed else 0.0
+        return Check(name, True, f"{len(probed)} of {len(probed)} arrive, half of them within {usual * 1000:.0f} ms")
     words = "; ".join(f"{one.wire.event}: {one.wrong}" for one in wrong[:_LISTED])
     return Check(name, False, f"{len(wrong)} of {len(probed)} do not arrive: {words}", MEND)
 

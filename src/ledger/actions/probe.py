@@ -30,7 +30,7 @@ from ledger.storage.spool import Captured
 
 PATIENCE = 10.0  # seconds for one hook, as agents give it
 LOCK_SECONDS = 30.0
-_AT_ONCE = 4
+_AT_ONCE = 2  # more would only wait for one another, and for what drains behind them
 _LONGEST = 1 << 20  # bytes; a probe is shorter
 _TIME = "2000-01-01T00:00:00.000000Z"
 _OWN = "ledger"  # what the ledger's own hooks say of themselves
