@@ -236,6 +236,24 @@ def test_two_agents_with_one_id_are_two_sessions(disk_ledger: Ledger, claude: Cl
     assert len(drain(disk_ledger.place).sessions) == 2
 
 
+def test_whose_a_payload_is_its_keys_say_and_not_the_hook_that_ran(disk_ledger: Ledger, claude: Claude) -> None:
+    told = {
+        "session_id": "01a20438-d747-76d0-a265-1302be3c4220",
+        "turn_id": "01a20438-d757-7bd1-9ae7-0d6fdf0b7a5f",
+        "transcript_path": None,
+        "cwd": "/nowhere/project",
+        "hook_event_name": "UserPromptSubmit",
+        "model": "gpt-5.5-codex",
+        "permission_mode": "bypassPermissions",
+        "prompt": "Please do it",
+    }
+    for hook in ("codex", "claude-code", "cursor"):
+        claude.capture("UserPromptSubmit", json.dumps(told).encode(), hook)
+    assert drain(disk_ledger.place).known == 2
+    assert types(disk_ledger) == ["ledger.created", "session.started", "prompt.submitted"]
+    assert types(disk_ledger, SessionId.of("codex", str(told["session_id"]))) == types(disk_ledger)[1:]
+
+
 def test_two_drains_at_once_write_every_fact_once(root: Path) -> None:
     with open_ledger(root) as ledger:
         for number in range(4):
