@@ -160,6 +160,13 @@ def test_the_line_is_put_in_only_where_nobody_has_one(project: Path, run: Run, h
     assert "statusLine" not in json.loads((project / ".claude/settings.local.json").read_text())
 
 
+def test_a_file_of_this_clone_alone_is_named_as_one_that_git_would_take(project: Path, run: Run) -> None:
+    assert run("hooks", "install", "claude-code", "--local").err == (
+        ".claude/settings.local.json names paths of this machine: keep it out of commits\n"
+        "They count from an agent's next start on. To see that they work: ledger doctor\n"
+    )
+
+
 def test_the_line_runs_as_its_agent_runs_it(project: Path, run: Run) -> None:
     run("hooks", "install", "claude-code", "--local")
     line = json.loads((project / ".claude/settings.local.json").read_text())["statusLine"]["command"]

@@ -68,6 +68,7 @@ def install(
     answer = {"files": [change_document(one) for one in changes], "git": git_document(shims), **trust_document(trust)}
     call.out.answer(answer, lambda: [*_written(where, changes), *git_lines(shims)])
     tell_trust(call.out, trust)
+    tell_local(call.out, changes)
     if changes:
         call.out.words("They count from an agent's next start on. To see that they work: ledger doctor")
 
@@ -235,6 +236,13 @@ def tell_trust(out: Output, trust: Trust | None) -> None:
         return
     why = f" ({trust.unknown})" if trust.unknown else ""
     out.words(f"Codex runs no hook that its user has not trusted{why}: {BY_HAND}")
+
+
+def tell_local(out: Output, changes: Sequence[Change]) -> None:
+    """Say which of the files belong to this clone alone: git does not know that."""
+    for one in changes:
+        if one.target.scope == "local" and one.before is None:
+            out.words(f"{shown(one.target.path)} names paths of this machine: keep it out of commits")
 
 
 def shown(path: Path, where: Where | None = None) -> str:

@@ -66,6 +66,7 @@ def command(context: typer.Context, yes: Yes = False, local: Local = False, dry_
     for line in hooks.git_lines(shims):
         call.out.words(line)
     hooks.tell_trust(call.out, trust)
+    hooks.tell_local(call.out, changes)
     call.out.words(_verdict(where, probed))
     return 1 if wrong else 0
 
