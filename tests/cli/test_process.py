@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import pty
+import re
 import resource
 import subprocess
 import sys
@@ -175,6 +176,23 @@ def on_a_terminal(command: list[str], **environment: str) -> str:
         child.wait(timeout=60)
         os.close(main)
     return written.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80, 200])
+@pytest.mark.parametrize("command", ["sessions", "status"])
+def test_sessions_are_cut_to_the_terminal_from_their_end_on_and_for_a_pipe_not_at_all(
+    ledger: Process, command: str, columns: int
+) -> None:
+    branch = "b" * 60
+    ledger("session", "start", "--agent", "claude-code", "--role", "reviewer", "--branch", branch)
+    (piped,) = [line for line in ledger(command, COLUMNS=str(columns)).stdout.decode().splitlines() if branch in line]
+    page = on_a_terminal([command], COLUMNS=str(columns), NO_COLOR="1").splitlines()
+    head, shown, *_ = page[page.index("sessions  1 working") + 1 :] if command == "status" else page
+    assert max(len(head), len(shown)) <= columns
+    assert shown.endswith("…") == (len(piped) > columns)
+    assert piped.startswith(shown[:20].removesuffix("…").rstrip())
+    if columns > 40:
+        assert re.search(r"  (now|\ds ago) +reviewer  bbbb", shown)
 
 
 def test_a_terminal_gets_colour_unless_asked_not_to(ledger: Process) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -253,11 +254,11 @@ def test_sessions_are_a_table_of_the_columns_that_say_something(ledger: Run, cod
     ledger("session", "start", "--agent", "claude-code", "--key", "1", "--role", "reviewer", "--branch", "main")
     kill(sleeper)
     found = ledger("sessions")
-    lines = [line.rsplit("  ", 1)[0].rstrip() for line in found.out.splitlines()]
+    lines = [re.sub(r"\b(now|\d+\w ago) *", "", line).rstrip() for line in found.out.splitlines()]
     one = SessionId.of("claude-code", "1")[:8]
     assert sorted(lines) == sorted(
         [
-            "state    session   agent        role      branch",
+            "state    session   agent        last seen  role      branch",
             f"working  {one}  claude-code  reviewer  main",
             f"crashed  {codex[:8]}  codex",
         ]

@@ -27,11 +27,12 @@ class Output:
     is_quiet: bool = False
     has_colour: bool = False
     is_terminal: bool = False
+    indent: int = 0
 
     @property
     def width(self) -> int | None:
-        """The columns of the terminal; None where the answer goes to a file or program, and nothing is cut."""
-        return shutil.get_terminal_size().columns if self.is_terminal else None
+        """The columns of the terminal less `indent`; None where a file or program reads, and nothing is cut."""
+        return max(1, shutil.get_terminal_size().columns - self.indent) if self.is_terminal else None
 
     def answer(self, document: Any, text: Callable[[], Iterable[str]]) -> None:
         """Give one answer: the document as JSON where that is asked for, else the lines of `text`."""

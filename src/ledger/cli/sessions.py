@@ -21,7 +21,7 @@ Number = Annotated[
 ]
 
 SHORT = 8  # characters of a session's id
-_HEAD = ("state", "session", "agent", "role", "task", "branch", "last seen")
+_HEAD = ("state", "session", "agent", "last seen", "role", "task", "branch")  # a narrow terminal cuts the last ones
 _STYLES: dict[str, Style] = {"working": "added", "crashed": "removed", "ended": "time"}
 
 
@@ -73,19 +73,18 @@ def table(out: Output, found: Sequence[Present], now: int) -> Iterator[str]:
         return
     rows = [_row(one, now) for one in found]
     filled = [column for column in range(len(_HEAD)) if any(row[column] for row in rows)]
-    widths = {column: max(cells(row[column]) for row in (_HEAD, *rows)) for column in filled}
-    yield out.paint(_line(_HEAD, widths), "time")
-    for row in rows:
-        line = _line(row, widths)
-        shown = line if out.width is None else cut(line, out.width)
-        state = row[0]
-        yield out.paint(state, _STYLES[state]) + shown[len(state) :] if state in _STYLES else shown
+    shown = (_HEAD, *rows)
+    widths = {column: max(cells(row[column]) for row in shown) for column in filled}
+    head, *lines = [_line(row, widths) if out.width is None else cut(_line(row, widths), out.width) for row in shown]
+    yield out.paint(head, "time")
+    for line, (state, *_) in zip(lines, rows, strict=True):
+        yield out.paint(state, _STYLES[state]) + line[len(state) :] if state in _STYLES else line
 
 
 def _row(one: Present, now: int) -> tuple[str, ...]:
     agent = f"{one.agent} (private)" if one.private else one.agent
-    told = (visible(text) for text in (agent, one.role, one.task, one.branch))
-    return (one.state, one.id[:SHORT], *told, ago(micros(one.last_seen), now))
+    told = (visible(text) for text in (one.role, one.task, one.branch))
+    return (one.state, one.id[:SHORT], visible(agent), ago(micros(one.last_seen), now), *told)
 
 
 def _line(row: Sequence[str], widths: dict[int, int]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
@@ -59,7 +60,7 @@ def command(context: typer.Context) -> None:
 def _page(out: Output, answer: dict[str, Any], found: Found) -> Iterator[str]:
     yield f"{out.paint('ledger', 'title'):10}{answer['ledger']}"
     for name, section in SECTIONS.items():
-        lines = list(section.lines(out, answer[name], found)) if section.lines else []
+        lines = list(section.lines(replace(out, indent=2), answer[name], found)) if section.lines else []
         if lines:
             yield f"{name.ljust(10)}{lines[0]}"
             yield from indented(lines[1:])
