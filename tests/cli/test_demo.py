@@ -24,6 +24,8 @@ def test_the_demo_loses_nothing_and_leaves_a_sound_ledger(tmp_path: Path) -> Non
         "sound: ",
         "beaten",
         "conflict.resolved pond/feeding",
+        "$ ledger status\n",
+        "health    ok\nsessions  4 idle\n",
         f"cd {tmp_path / 'tour' / 'pond'}",
     ):
         assert promised in done.stdout

@@ -138,9 +138,10 @@ class Tour:
 
     def look_around(self) -> None:
         """What a user sees."""
-        self._heading("What do we know, and what happened?")
+        self._heading("What do we know, what happened, and who is there?")
         self._ledger("keys")
         self._ledger("log", "-n", "8")
+        self._ledger("status")
 
     def farewell(self, seconds: float) -> None:
         """Where it lies, and what to try next."""
