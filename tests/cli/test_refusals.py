@@ -320,6 +320,8 @@ def test_what_does_not_exist_is_an_answer_of_no(ledger: Run) -> None:
         "",
         "error: nope.yaml does not exist\n  hint: check the path\n",
     )
+    assert ledger("set", "a", "--text-file", "nope.txt").code == 1
+    assert ledger("set", "a", "--text-file", ".") == (2, "", "error: . is a folder\n  hint: name a file in it\n")
     assert ledger("show", "ffff").code == 1
     assert ledger("rollback", "2020-01-01").err == (
         "error: this ledger is younger than '2020-01-01'\n  hint: `ledger log` shows its events, the newest first\n"
