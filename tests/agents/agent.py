@@ -36,8 +36,8 @@ class Agent(Protocol):
         """The API that it speaks to the model."""
         ...
 
-    def furnish(self, home: Path, worktree: Path, url: str) -> Mapping[str, str]:
-        """Writes the settings of a user who trusts the worktree and whose model is the one at `url`.
+    def furnish(self, home: Path, project: Path, url: str) -> Mapping[str, str]:
+        """Writes the settings of a user who trusts the project and whose model is the one at `url`.
 
         Returns what to add to the environment.
         """
@@ -72,7 +72,7 @@ class Seat:
             "HOME": str(home),
             "TMPDIR": str(home / "tmp"),
             "TERM": "dumb",
-            **agent.furnish(home, worktree, url),
+            **agent.furnish(home, _project(worktree), url),
         }
 
     def run(self, prompt: str, resume: str | None = None, seconds: float = 120) -> Ran:
@@ -96,6 +96,13 @@ class Seat:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+
+
+def _project(worktree: Path) -> Path:
+    """The main worktree of a project."""
+    command = ["git", "rev-parse", "--path-format=absolute", "--git-common-dir"]
+    ran = subprocess.run(command, cwd=worktree, check=True, capture_output=True, text=True)
+    return Path(ran.stdout.strip()).parent
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

@@ -58,12 +58,12 @@ CATALOG = {
 }
 
 
-def furnish(home: Path, worktree: Path, url: str) -> Mapping[str, str]:
+def furnish(home: Path, project: Path, url: str) -> Mapping[str, str]:
     folder = home / ".codex"
     folder.mkdir(exist_ok=True)
     catalog = folder / "models.json"
     catalog.write_text(json.dumps(CATALOG))
-    (folder / "config.toml").write_text(CONFIG.format(url=url, catalog=catalog, project=worktree))
+    (folder / "config.toml").write_text(CONFIG.format(url=url, catalog=catalog, project=project))
     return {}
 
 

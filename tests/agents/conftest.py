@@ -94,8 +94,8 @@ class Ledger:
         self.environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
         self.run("init")
 
-    def run(self, *arguments: str, at: Path | None = None, code: int = 0) -> str:
-        """What a command prints; it has to end with `code`."""
+    def run(self, *arguments: str, at: Path | None = None, code: int | None = 0) -> str:
+        """What a command prints; it has to end with `code`, if one is given."""
         ran = subprocess.run(
             [sys.executable, "-m", "ledger", *arguments],
             cwd=at or self.project,
@@ -106,7 +106,7 @@ class Ledger:
             check=False,
             timeout=120,
         )
-        assert ran.returncode == code, (arguments, ran.stdout, ran.stderr)
+        assert code in (None, ran.returncode), (arguments, ran.stdout, ran.stderr)
         return ran.stdout
 
     def json(self, *arguments: str) -> Any:
@@ -114,8 +114,13 @@ class Ledger:
         return json.loads(self.run(*arguments, "--json"))
 
     def install(self, agent: Agent, at: Path | None = None) -> None:
-        """Installs the hooks of an agent in a worktree's own settings."""
-        self.run("hooks", "install", agent.NAME, at=at)
+        """Installs the hooks of an agent in a worktree's own settings, and git's."""
+        self.run("hooks", "install", agent.NAME, "git", at=at)
+
+    def faults(self) -> list[Any]:
+        """What `doctor` finds wrong."""
+        document = json.loads(self.run("doctor", "--json", code=None))
+        return [check for check in document["checks"] if not check["ok"]]
 
     def log(self) -> list[dict[str, Any]]:
         """Every event, the oldest first."""

@@ -19,7 +19,7 @@ SETTINGS = {
 }
 
 
-def furnish(home: Path, worktree: Path, url: str) -> Mapping[str, str]:
+def furnish(home: Path, project: Path, url: str) -> Mapping[str, str]:
     settings = home / ".gemini" / "settings.json"
     settings.parent.mkdir(exist_ok=True)
     settings.write_text(json.dumps(SETTINGS, indent=2))

@@ -90,9 +90,10 @@ class Model:
     def _prompt(self, told: Sequence[Told]) -> str:
         users = [one.text for one in told if one.role == "user"]
         for text in reversed(users):
-            for prompt in self.script:
-                if prompt in text:
-                    return prompt
+            # An agent whose last prompt failed may hand it over once more, before the next.
+            found = max(self.script, key=text.rfind, default="")
+            if found in text:
+                return found
         return ""
 
     def _next(self, prompt: str) -> Step:

@@ -14,7 +14,7 @@ PROGRAM = "opencode"
 WIRE = completions
 
 
-def furnish(home: Path, worktree: Path, url: str) -> Mapping[str, str]:
+def furnish(home: Path, project: Path, url: str) -> Mapping[str, str]:
     settings = home / ".config" / "opencode" / "opencode.json"
     settings.parent.mkdir(parents=True, exist_ok=True)
     settings.write_text(json.dumps(_settings(url), indent=2))
