@@ -76,7 +76,7 @@ def copied(template: Path, folder: Path) -> Layout:
 
 
 def traced(layout: Layout, *how: str) -> subprocess.CompletedProcess[bytes]:
-    run = ["strace", "-f", "-o", str(layout.root.parent / "trace"), *how, sys.executable, "-c", PROGRAM, layout.root]
+    run = ["strace", "-f", "-o", f"{layout.root.parent}/trace", *how, sys.executable, "-c", PROGRAM, str(layout.root)]
     return subprocess.run(run, check=False, capture_output=True, timeout=120)
 
 
