@@ -13,7 +13,7 @@ TOOL = ("tool.completed", "tool.failed")
 
 
 class Fact(NamedTuple):
-    """A prompt, a tool's call or a turn's end, and what it is known by."""
+    """A prompt, a tool's call or the answer that ends a turn, and what it is known by."""
 
     kind: str
     mark: str
@@ -73,7 +73,7 @@ def _fact(event: dict[str, Any], marks: set[str]) -> Fact | None:
     kind, data = event["type"], event["data"]
     if kind == "prompt.submitted":
         return Fact("prompt", data["text"])
-    if kind == "turn.ended":
+    if kind == "turn.ended" and data.get("reason") == "end_turn":
         return Fact("turn", data.get("text", ""))
     if kind not in TOOL:
         return None
