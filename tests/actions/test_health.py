@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from ledger.actions.append import Draft
 from ledger.actions.health import Spool, health, hindrances, spool
 from ledger.actions.presence import Present, presence
-from ledger.api import Ledger
+from ledger.api import Ledger, create_ledger, open_ledger
 from ledger.core.state import LEDGER
 from ledger.storage.layout import MAIN, session_ref
 from ledger.storage.switches import ALL, SYNC, Switch, turn_off, turn_on
@@ -52,6 +56,45 @@ def test_a_switch_that_keeps_main_where_it_is_is_named(disk_ledger: Ledger, name
     assert wrong(disk_ledger) == [words]
     turn_on(disk_ledger.layout, name)
     assert hindrances(disk_ledger.place) == []
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MiB, where the tests may mount one."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_disk_that_is_full_or_read_only_is_named_with_a_way_out(small: Path) -> None:
+    with create_ledger(small / "ledger")[0] as ledger:
+        root = ledger.layout.root
+        assert wrong(ledger) == []
+        with suppress(OSError), (small / "rest").open("wb", buffering=0) as rest:
+            while True:
+                rest.write(b"\0" * 4096)
+        (words,) = hindrances(ledger.place)
+        assert words.startswith(f"{root}: No space left on device; the disk is full: free some space")
+        assert wrong(ledger) == [words]
+        (small / "rest").unlink()
+        assert wrong(ledger) == []
+    subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
+    with open_ledger(root) as ledger:
+        (words,) = wrong(ledger)
+        assert words.startswith(f"{root}: Read-only file system; the file system is read-only")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_ledger_that_one_may_only_read_is_named(disk_ledger: Ledger) -> None:
+    root = disk_ledger.layout.root
+    root.chmod(0o500)
+    (words,) = wrong(disk_ledger)
+    root.chmod(0o700)
+    assert words.startswith(f"{root}: Permission denied; you may not write there")
 
 
 def test_a_main_that_left_its_line_is_named(disk_ledger: Ledger) -> None:

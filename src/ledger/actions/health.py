@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -15,11 +16,13 @@ from ledger.actions.tip import event_id
 from ledger.core import fold
 from ledger.core.clock import refuse_jump
 from ledger.errors import LedgerError
-from ledger.storage.layout import MAIN, SESSIONS, session_of
+from ledger.storage.files import storage_error
+from ledger.storage.layout import MAIN, SESSIONS, Layout, session_of
 from ledger.storage.place import Place
 from ledger.storage.switches import ALL, NAMES, STOPPED, SYNC, switches
 
 _NAMED = 5
+_ROOM = 256 * 1024  # bytes that a write may need: those of the largest event, in the journal and in an object
 
 
 class Spool(NamedTuple):
@@ -60,7 +63,7 @@ def _switched_off(place: Place, names: Sequence[str]) -> Iterator[str]:
 
 
 def _unwritable(place: Place) -> Iterator[str]:
-    for refuse in (_refuse_newer, _refuse_jump):
+    for refuse in (_refuse_newer, _refuse_jump, _refuse_disk):
         try:
             refuse(place)
         except LedgerError as error:
@@ -75,6 +78,25 @@ def _refuse_jump(place: Place) -> None:
     tip = place.store.ref(MAIN)
     if tip is not None and not place.accepts_clock:
         refuse_jump(place.now() // 1000, event_id(place.store.commit(tip)))
+
+
+def _refuse_disk(place: Place) -> None:
+    fault = None if place.layout is None else _refusal(place.layout)
+    if fault is not None and place.layout is not None:
+        raise storage_error(OSError(fault, os.strerror(fault)), place.layout.root)
+
+
+def _refusal(layout: Layout) -> int | None:
+    """How the disk would refuse a write, as far as can be seen without one; None where it would not."""
+    disk = os.statvfs(layout.root)
+    if disk.f_flag & os.ST_RDONLY:
+        return errno.EROFS
+    if not all(os.access(folder, os.W_OK | os.X_OK) for folder in (layout.root, layout.git_dir)):
+        return errno.EACCES
+    # What a disk keeps back, it keeps for root; some disks count no blocks, or no files.
+    room = disk.f_frsize * (disk.f_bfree if os.geteuid() == 0 else disk.f_bavail)
+    is_full = (disk.f_blocks and room < _ROOM) or (disk.f_files and not disk.f_ffree)
+    return errno.ENOSPC if is_full else None
 
 
 def _rewritten(place: Place) -> Iterator[str]:
