@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,15 @@ def test_any_exit_code_is_an_answer_unless_success_is_required(git_dir: Path) ->
     assert run_git(git_dir, ["rev-parse", "--verify", "-q", "refs/heads/none"]).code == 1
     with pytest.raises(StorageError, match="unknown-verb"):
         require_git(git_dir, ["unknown-verb"])
+
+
+def test_what_to_do_is_said_where_the_disk_refuses_git(git_dir: Path, small_disk: Path) -> None:
+    with suppress(OSError), (small_disk / "rest").open("wb", buffering=0) as rest:
+        while True:
+            rest.write(b"\0" * 4096)
+    with pytest.raises(StorageError, match="No space left on device") as caught:
+        require_git(git_dir, ["init", "--quiet", "--bare", f"--template={git_dir}", str(small_disk / "copy")])
+    assert str(caught.value.hint).startswith("the disk is full: free some space")
 
 
 def test_a_hook_of_the_repository_is_not_run(git_dir: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from ledger.storage.files import modified
 from ledger.storage.journal import Journal
 from ledger.storage.layout import Layout
 from ledger.storage.locks import Lock
-from ledger.storage.program import require_git, run_git
+from ledger.storage.program import failure, require_git, run_git
 from ledger.storage.switches import ALL, require_on
 
 PRUNED_AFTER = "2.weeks.ago"
@@ -107,7 +107,7 @@ def _repack(git_dir: Path, is_full: bool) -> None:
     if ran.code == _USAGE:  # before 2.34 there is no --write-midx, before 2.37 no --cruft
         require_git(git_dir, _PLAIN_REPACK)
     elif ran.code != 0:
-        raise StorageError(f"git repack failed ({ran.code}): {ran.err.strip()}")
+        raise failure(wanted, ran)
 
 
 def _cut(layout: Layout, path: Path) -> bool:

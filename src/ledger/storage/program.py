@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ledger.errors import BusyError, StorageError
+from ledger.storage.files import HINTS
 
 # No setting of the repository may start a program, whoever wrote it; and no gc but our own.
 _SETTINGS = (
@@ -74,8 +75,14 @@ def require_git(git_dir: Path, arguments: Sequence[str], *, timeout: float | Non
     """Run git and return what it printed; raises StorageError, with git's own words, if it fails."""
     ran = run_git(git_dir, arguments, timeout=timeout)
     if ran.code != 0:
-        raise StorageError(f"git {arguments[0]} failed ({ran.code}): {ran.err.strip()}")
+        raise failure(arguments, ran)
     return ran.out
+
+
+def failure(arguments: Sequence[str], ran: Ran) -> StorageError:
+    """The error of the family for a run of git that failed: git's own words, and what to do where the disk refused."""
+    hints = (hint for fault, hint in HINTS.items() if os.strerror(fault) in ran.err)
+    return StorageError(f"git {arguments[0]} failed ({ran.code}): {ran.err.strip()}", hint=next(hints, None))
 
 
 def scrubbed_environment() -> dict[str, str]:
