@@ -266,6 +266,10 @@ def test_a_clock_that_jumped_by_years_is_not_believed_unless_confirmed(
     ("arguments", "words"),
     [
         (["gte", "a"], "error: no such command: gte\n  hint: did you mean: get?\n"),
+        (
+            ["session", "begin"],
+            "error: no such command: session begin\n  hint: one of: start, resume, end\n",
+        ),
         (["get"], "error: missing argument 'KEY'\n  hint: `ledger get --help` shows how\n"),
         (["get", "a", "b"], "error: got unexpected extra argument(s) (b)\n  hint: `ledger get --help` shows how\n"),
         (["get", "a", "--nope"], "error: no such option: --nope\n  hint: `ledger get --help` shows how\n"),

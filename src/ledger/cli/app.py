@@ -122,6 +122,12 @@ class Subcommands(TyperGroup):
             args = [self.default, *args] if not args or args[0].startswith("-") else args
         return super().parse_args(ctx, args)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The part that the arguments begin with; an unknown name is refused with those there are."""
+        if args[0] not in self.commands and not args[0].startswith("-"):
+            raise UsageError(f"no such command: {self.name} {args[0]}", hint=f"one of: {', '.join(self.commands)}")
+        return super().resolve_command(ctx, args)
+
 
 def run(arguments: Sequence[str], sources: Sources | None) -> int:
     """Run one command; its exit code. Raises UsageError, with what to do, for a call that cannot be understood."""
