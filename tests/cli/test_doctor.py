@@ -71,6 +71,15 @@ def test_a_probe_leaves_nothing_behind(project: Path, run: Run, layout: Layout) 
     assert [json.loads(line)["type"] for line in run("log", "--jsonl").out.splitlines()] == ["ledger.created"]
 
 
+def test_what_a_probe_was_given_to_read_goes_with_it(project: Path, run: Run, layout: Layout) -> None:
+    run("set", "auth/decision", "device flow")
+    for _ in range(2):
+        assert run("doctor").code == 0
+        assert [one.event for one in spool.waiting(layout)] == []
+        assert spool.rejected(layout) == []
+    assert run("inject", "--show").out == ""
+
+
 def test_a_launcher_that_is_gone_is_found_and_up_mends_it(project: Path, run: Run, layout: Layout) -> None:
     layout.hook.unlink()
     assert check(run, "launcher")["detail"] == f"{layout.hook} is not there: every hook does nothing"

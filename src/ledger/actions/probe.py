@@ -136,9 +136,10 @@ def _cleaned(layout: Layout, agents: Mapping[str, str]) -> Iterator[None]:
     try:
         yield
     finally:
-        for one in _of(layout, agents):
-            spool.done(one)
         sessions = {str(SessionId.of(agent, session)) for session, agent in agents.items()}
+        # What was given to read is noted down by the ledger's own id of the session.
+        for one in _of(layout, [*agents, *sessions]):
+            spool.done(one)
         for path in _told(layout):
             if path.name in sessions:
                 path.unlink(missing_ok=True)
