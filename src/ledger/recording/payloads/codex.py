@@ -25,7 +25,8 @@ TITLE = "Codex"
 HOOKS = (
     Registration("SessionStart", answers="start"),
     Registration("UserPromptSubmit", answers="prompt"),
-    Registration("PreToolUse", "apply_patch|Edit|Write|Bash", answers="edit"),
+    # Not for Bash, though a patch may come through it: each command would wait for Python to start.
+    Registration("PreToolUse", "apply_patch|Edit|Write", answers="edit"),
     Registration("PostToolUse"),
     Registration("SubagentStart"),
     Registration("SubagentStop"),
