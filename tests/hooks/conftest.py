@@ -21,6 +21,7 @@ class Hook:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
+        self.processes: list[subprocess.Popen[bytes]] = []
         self.equip("/nonexistent/python")
 
     def equip(self, python: str | Path = sys.executable, answering: tuple[tuple[str, str], ...] = ()) -> None:
@@ -59,7 +60,11 @@ def hook(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
     before = _files(home)
-    yield Hook(opening.create(tmp_path / "a ledger"))
+    made = Hook(opening.create(tmp_path / "a ledger"))
+    yield made
+    for process in made.processes:
+        process.kill()
+        process.wait()
     assert _files(home) == before
 
 

@@ -7,7 +7,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -239,9 +238,9 @@ def test_without_programs_that_sync_the_payload_is_kept_by_python(hook: Hook, sh
 
 
 def without_drain(hook: Hook) -> None:
-    """This test's process says that it drains: its words name a file of hooks."""
-    assert any("hook" in word for word in sys.orig_argv)
-    hook.layout.draining.write_text(f"{os.getpid()}\n")
+    """A process that does nothing says that it drains; its words name a hook, as those of a drain do."""
+    hook.processes.append(subprocess.Popen(["hook", "600"], executable=shutil.which("sleep")))
+    hook.layout.draining.write_text(f"{hook.processes[-1].pid}\n")
 
 
 @pytest.mark.parametrize("mounts", ["mount -t tmpfs -o size=4k none $L/spool", "mount --bind -o ro $L $L"])
