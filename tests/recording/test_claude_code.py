@@ -76,7 +76,7 @@ def test_a_call_and_its_result_are_one_fact_at_the_time_of_the_result() -> None:
     assert tools["toolu_1"].data["exit_code"] == 1
     assert tools["toolu_2"].data["files"] == ["/work/demo/parser.py"]
     assert tools["toolu_3"].data["duration_ms"] == 2500
-    assert tools["toolu_4"].data["input"]["content"].endswith("… [cut 1032 characters]")
+    assert tools["toolu_4"].data["input"]["content"].endswith("… [cut 1544 characters]")
     assert len(tools["toolu_4"].data["input"]["content"]) <= 2_000
 
 

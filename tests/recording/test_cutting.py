@@ -53,3 +53,10 @@ def test_an_input_of_too_many_fields_is_kept_as_the_start_of_its_text() -> None:
 def test_files_are_named_once_and_not_without_bound() -> None:
     assert cut_files(["b", "a", "b", ""]) == ["b", "a"]
     assert len(cut_files([str(number) for number in range(500)])) == MOST_FILES
+
+
+@given(st.text(alphabet="ab ", max_size=700), st.integers(40, 600))
+def test_a_text_is_cut_between_words(text: str, limit: int) -> None:
+    kept, mark, _ = cut(text, limit).partition("… [cut ")
+    assert text.startswith(kept)
+    assert not mark or text[len(kept)] == " " or len(kept) == max(0, limit - 32 - 512)

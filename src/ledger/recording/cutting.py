@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 from ledger.recording.shapes import clean
@@ -15,18 +16,29 @@ INPUT_BYTES = 8_000
 MOST_FILES = 50
 
 _MARK = 32  # room for "… [cut N characters]" with any N that fits a line
+# A secret is known by its whole, and what was cut is searched for secrets later: the half of one would stay in clear.
+# Hence nothing is cut within a word; of one without an end, as much goes as all but the longest secrets are long.
+_WORD = 512
+_BETWEEN_WORDS = re.compile(r"[\s\"'`]|[^\x00-\x7f]")
 _DEEPEST = 12
 # Tried in turn until the whole input fits: most inputs need the first only.
 _STRING_LIMITS = (2_000, 1_000, 400, 150, 60)
 
 
 def cut(text: str, limit: int) -> str:
-    """The text, at most `limit` characters; a cut one ends with "… [cut N characters]"."""
+    """The text, at most `limit` characters; one that is cut is cut between words, and says "… [cut N characters]"."""
     text = clean(text)
     if len(text) <= limit:
         return text
-    kept = limit - _MARK
+    kept = words_end(text, limit - _MARK)
     return f"{text[:kept]}… [cut {len(text) - kept} characters]"
+
+
+def words_end(text: str, most: int) -> int:
+    """How many of the first `most` characters are whole words, so that no secret among them is a half."""
+    first = max(0, most - _WORD)
+    gaps = [gap.start() for gap in _BETWEEN_WORDS.finditer(text, first, most + 1)]
+    return gaps[-1] if gaps else first
 
 
 def cut_input(value: Any) -> dict[str, Any]:
