@@ -28,7 +28,9 @@ HEAD = 64 * 1024  # bytes that are kept of a longer one
 
 _LATEST = 253_402_300_799_999_999  # the last microsecond that a time can be written for
 _IDENTITY = re.compile(r'("[^"\\]{0,64}e-?_?mail[^"\\]{0,64}"\s*:\s*)"(?:[^"\\]|\\.)*+"?', re.IGNORECASE)
-_ENDS = re.compile(rb"[\s\",:\[\]{}]")
+# From where a word begins only: a payload may be one word of 64 MiB.
+_ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]{1,63}+(?:\.[\w-]{1,63}+)++")
+_ENDS = re.compile(rb"[\s\"]")
 
 Recognise = Callable[[Payload, str], Dialect]
 
@@ -108,14 +110,18 @@ def _own(captured: Captured, raw: bytes, time: str, payload: Payload) -> Said:
 def set_aside(place: Place, refused: Refused) -> None:
     """Keep a refused payload with its reason, both free of secrets and of e-mail addresses; it waits no longer."""
     if place.layout is not None:
-        reason = place.redactor.text(" ".join(refused.reason.split()))[:2000]
+        reason = _harmless(place, " ".join(refused.reason.split()))[:2000]
         spool.reject(place.layout, refused.captured, harmless(place, refused.raw), reason)
 
 
 def harmless(place: Place, raw: bytes) -> bytes:
-    """The bytes of a payload without its secrets and without fields that hold an e-mail address."""
+    """The bytes of a payload without its secrets, without e-mail addresses and without fields that are to hold one."""
     text, encoding = _text(raw)
-    return _IDENTITY.sub(r'\1""', place.redactor.text(text)).encode(encoding, "surrogateescape")
+    return _harmless(place, text).encode(encoding, "surrogateescape")
+
+
+def _harmless(place: Place, text: str) -> str:
+    return _ADDRESS.sub("[redacted:email]", _IDENTITY.sub(r'\1""', place.redactor.text(text)))
 
 
 def _parsed(raw: bytes) -> dict[str, Any]:
@@ -147,8 +153,8 @@ def _head(raw: bytes) -> bytes:
 def _text(raw: bytes) -> tuple[str, str]:
     """The bytes as text in which secrets can be found, and the encoding that gives them back."""
     encoding = json.detect_encoding(raw)
+    # With a NUL behind every letter no rule finds anything, and UTF-16 within UTF-8 is valid; what is left are letters.
     try:
-        return raw.decode(encoding), encoding
+        return raw.decode(encoding).replace("\0", ""), encoding
     except UnicodeDecodeError:
-        # With a NUL behind every letter no rule finds anything; what is left are letters, not these bytes.
         return raw.replace(b"\0", b"").decode("utf-8", "surrogateescape"), "utf-8"
