@@ -11,7 +11,6 @@ import json
 import os
 import signal
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 _PATIENCE = 3.0  # seconds, then the process is killed: the payload is safe by then, and the agent waits no longer
 _LOG = "hooks.log"
-_LOG_BYTES = 256 * 1024
 # The sources of a start that is none: the window was condensed, and what stood in it is gone; or it is all there.
 _COMPACTED = "compact"
 _RESUMED = "resume"
@@ -57,7 +55,9 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(answer(layout, agent, raw, int(pid)))
         sys.stdout.flush()
     except Exception as fault:  # noqa: BLE001 - whatever it is, the agent must go on
-        _note(layout, f"{agent} {event}: {type(fault).__name__}: {fault}")
+        from ledger.hooks.log import note
+
+        note(layout, _LOG, f"{agent} {event}: {type(fault).__name__}: {fault}")
     return 0
 
 
@@ -183,18 +183,6 @@ def _below(cwd: Path, top: Path, name: str) -> str | None:
     with suppress(ValueError):
         return path.resolve().relative_to(top.resolve()).as_posix()
     return None
-
-
-def _note(layout: Layout, text: str) -> None:
-    """A line in the log; it starts anew when it is full."""
-    from ledger.core.redaction import default_redactor
-
-    with suppress(OSError):
-        path = layout.logs / _LOG
-        full = path.exists() and path.stat().st_size > _LOG_BYTES
-        with path.open("w" if full else "a", encoding="utf-8") as log:
-            moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-            log.write(f"{moment} {default_redactor().text(text)}\n")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ledger.errors import BusyError, LedgerError
+from ledger.hooks.log import note
 from ledger.storage import spool
 from ledger.storage.files import write_file
 from ledger.storage.layout import Layout
@@ -31,7 +32,6 @@ LOOK = 2.0  # between two looks at the folder where payloads wait that the ledge
 NICE = 10
 
 _LOG = "drain.log"
-_LOG_BYTES = 256 * 1024
 
 
 def main(arguments: list[str]) -> int:
@@ -50,7 +50,7 @@ def serve(layout: Layout, silence: float) -> None:
     except BusyError:
         _name_other(layout)
     except Exception as fault:  # noqa: BLE001 - nobody reads what this process would say at its end
-        note(layout, _words(fault))
+        note(layout, _LOG, _words(fault))
 
 
 def run(layout: Layout, silence: float) -> None:
@@ -64,20 +64,6 @@ def run(layout: Layout, silence: float) -> None:
             # A hook puts its payload down and then looks for us; we go and then look for payloads: one of us sees.
             if not _is_new(layout, _drained(layout, ledger)):
                 return
-
-
-def note(layout: Layout, text: str) -> None:
-    """Leave a line in the log, without secrets; a log that is full begins anew, and the last one is kept."""
-    from ledger.core.redaction import default_redactor
-
-    path = layout.logs / _LOG
-    with suppress(OSError):
-        if path.exists() and path.stat().st_size > _LOG_BYTES:
-            path.replace(path.with_name(f"{_LOG}.1"))
-        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "a", encoding="utf-8", errors="replace") as log:
-            log.write(f"{moment} {default_redactor().text(' '.join(text.split()))}\n")
 
 
 def _stay(layout: Layout, ledger: Ledger, silence: float) -> None:
@@ -115,9 +101,9 @@ def _drained(layout: Layout, ledger: Ledger) -> set[str]:
     before = {one.path.name for one in spool.waiting(layout)}
     try:
         for problem in ledger.drain().unread:
-            note(layout, problem)
+            note(layout, _LOG, problem)
     except LedgerError as error:
-        note(layout, _words(error))
+        note(layout, _LOG, _words(error))
     return before & {one.path.name for one in spool.waiting(layout)}
 
 

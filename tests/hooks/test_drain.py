@@ -17,6 +17,7 @@ from tests.actions.payloads import Claude, types
 from ledger.api import create_ledger, open_ledger
 from ledger.core import fold
 from ledger.hooks import drain as behind
+from ledger.hooks.log import note
 from ledger.storage import spool
 from ledger.storage.layout import Layout
 from ledger.storage.locks import Lock
@@ -111,7 +112,7 @@ def test_what_goes_wrong_is_a_line_in_the_log_without_secrets_and_ends_with_0(la
 
 def test_the_log_does_not_grow_for_ever(layout: Layout) -> None:
     for _ in range(6):
-        behind.note(layout, "x" * 100_000)
+        note(layout, "drain.log", "x" * 100_000)
     assert sum(path.stat().st_size for path in layout.logs.iterdir()) < 800_000
 
 
