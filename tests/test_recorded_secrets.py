@@ -158,6 +158,31 @@ def test_no_field_of_a_payload_lets_a_secret_through(project: Project) -> None:
     assert project.kinds().count("tool.completed") == 2 * len(PLANTED)
 
 
+def test_no_agents_payload_lets_a_secret_through(project: Project, fixtures_dir: Path) -> None:
+    lines = iter([text for one in PLANTED for text in (one.line, in_the_way(one, OUTPUT - 32))] * 99)
+    for path in sorted((fixtures_dir / "hooks").rglob("*.json")):
+        payload = json.loads(path.read_bytes())
+        if path.name.endswith(".schema.json"):
+            continue
+        for _ in range(2):
+            raw = json.dumps(with_secrets(payload, lines) | {"user_email": MAIL, "e_mail": {"is": MAIL}}).encode()
+            project.fire("Any", raw, agent=path.relative_to(fixtures_dir / "hooks").parts[0])
+    found = project.drained()
+    assert (kept(found, PLANTED), halves(found)) == ([], [])
+    assert MAIL.encode() not in found
+    assert found.count(b"[redacted:") > 100
+
+
+def with_secrets(value: Any, lines: Iterator[str], field: str = "") -> Any:
+    """A payload with a planted line in every text that tells neither whose it is nor which fact."""
+    if isinstance(value, dict):
+        return {name: with_secrets(one, lines, name) for name, one in value.items()}
+    if isinstance(value, list):
+        return [with_secrets(one, lines, field) for one in value]
+    is_word = not isinstance(value, str) or field.lower().endswith(("id", "type", "name", "timestamp", "path"))
+    return value if is_word else f"{next(lines)} {value}"
+
+
 def test_no_secret_is_kept_by_half_where_a_long_text_is_cut(project: Project) -> None:
     for one in PLANTED:
         text = in_the_way(one, OUTPUT - 32)
