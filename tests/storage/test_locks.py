@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from ledger.errors import BusyError
 from ledger.storage.locks import Lock
+from ledger.storage.queue import Queue
 
 HOLDER = """
 import sys, time
@@ -67,6 +70,41 @@ def test_a_killed_holder_holds_nothing(path: Path) -> None:
     holder.stdout.close()
     with Lock(path).hold(0):
         assert Lock(path).holder() == os.getpid()
+
+
+@pytest.mark.parametrize("make", [Lock, Queue])
+def test_a_fork_keeps_nothing_of_what_another_thread_held(path: Path, make: type[Lock | Queue]) -> None:
+    held, over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with make(path).hold(0):
+            held.set()
+            over.wait()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+    fork = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    fork.start()
+    over.set()
+    holder.join()
+    try:
+        with make(path).hold(1):
+            assert fork.is_alive()
+    finally:
+        fork.kill()
+        fork.join()
+
+
+def test_a_fork_that_leaves_the_block_gives_back_nothing_of_its_parents(path: Path) -> None:
+    with ExitStack() as block:
+        block.enter_context(Lock(path).hold(0))
+        fork = os.fork()
+        if fork == 0:
+            block.close()
+            os._exit(0)
+        os.waitpid(fork, 0)
+        assert Lock(path).is_held()
 
 
 def test_sharers_exclude_only_who_wants_it_alone(path: Path) -> None:

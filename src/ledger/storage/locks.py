@@ -8,7 +8,7 @@ import os
 import random
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ledger.errors import BusyError
@@ -17,6 +17,8 @@ from ledger.storage.files import FILE_MODE, FOLDER_MODE, storage_error
 _FIRST_PAUSE = 0.000_5
 _LONGEST_PAUSE = 0.025
 _HELD = {errno.EAGAIN, errno.EACCES}
+
+_taken: set[int] = set()  # the descriptors by which this process holds locks, or tries to
 
 
 class Lock:
@@ -40,19 +42,19 @@ class Lock:
         try:
             yield
         finally:
-            os.close(fd)
+            let_go(fd)
 
     def grab(self) -> int | None:
-        """Take the lock at once, or not at all: a descriptor, which holds it until it is closed."""
+        """Take the lock at once, or not at all: a descriptor, which holds it until `let_go`."""
         fd = self._open()
         try:
             if _try(fd, fcntl.LOCK_EX) and self._is_file_of(fd):
                 _sign(fd)
                 return fd
         except BaseException:
-            os.close(fd)
+            let_go(fd)
             raise
-        os.close(fd)
+        let_go(fd)
         return None
 
     def busy(self, timeout: float) -> BusyError:
@@ -72,7 +74,7 @@ class Lock:
         try:
             return not _try(fd, fcntl.LOCK_EX)
         finally:
-            os.close(fd)
+            let_go(fd)
 
     def discard(self) -> bool:
         """Remove the file, unless somebody holds the lock; whether it is gone."""
@@ -91,7 +93,7 @@ class Lock:
             return None
 
     def take(self, timeout: float, how: int = fcntl.LOCK_EX) -> int:
-        """Wait at most `timeout` seconds for the lock: a descriptor, which holds it until it is closed.
+        """Wait at most `timeout` seconds for the lock: a descriptor, which holds it until `let_go`.
 
         Raises BusyError.
         """
@@ -105,9 +107,9 @@ class Lock:
                         _sign(fd)
                     return fd
             except BaseException:
-                os.close(fd)
+                let_go(fd)
                 raise
-            os.close(fd)
+            let_go(fd)
 
     def _is_file_of(self, fd: int) -> bool:
         try:
@@ -129,12 +131,33 @@ class Lock:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
             try:
-                return os.open(self.path, flags, FILE_MODE)
+                fd = os.open(self.path, flags, FILE_MODE)
             except FileNotFoundError:
                 self.path.parent.mkdir(mode=FOLDER_MODE, exist_ok=True)
-                return os.open(self.path, flags, FILE_MODE)
+                fd = os.open(self.path, flags, FILE_MODE)
         except OSError as fault:
             raise storage_error(fault, self.path) from fault
+        _taken.add(fd)
+        return fd
+
+
+def let_go(fd: int) -> None:
+    """Give back a lock, by the descriptor that holds it; in a fork of the holder, which never had it, does nothing."""
+    if fd in _taken:
+        # Unlocked before it is forgotten: a fork at this moment gets a descriptor that holds nothing.
+        fcntl.flock(fd, fcntl.LOCK_UN)
+        _taken.discard(fd)
+        os.close(fd)
+
+
+def _forget_all() -> None:
+    """A fork shares its parent's locks until it closes them: they would outlast whoever took them."""
+    while _taken:
+        with suppress(OSError):
+            os.close(_taken.pop())
+
+
+os.register_at_fork(after_in_child=_forget_all)
 
 
 def _try(fd: int, how: int) -> bool:
