@@ -160,6 +160,33 @@ def test_a_stopped_one_holds_the_others_up_for_a_moment_only(path: Path, start: 
     assert heard(stopped) == "held"
 
 
+def test_a_ticket_that_cannot_be_opened_is_passed_over(path: Path, start: Start) -> None:
+    Path(f"{path}.line", "00000000000000000001-1-00000000").mkdir(parents=True)
+    with Queue(path).hold(1):
+        behind = start(1, 0)
+        await_tickets(path, 2)
+    assert heard(behind) == "held"
+    with Queue(path).hold(1):
+        pass
+
+
+def test_who_is_interrupted_while_it_hands_on_holds_nothing(path: Path, start: Start) -> None:
+    holder = start(1, 0.3)
+    assert heard(holder) == "held"
+    interrupted = Interrupted(path)
+    with pytest.raises(KeyboardInterrupt), interrupted.hold(30):
+        pass
+    with Queue(path).hold(0):
+        pass
+
+
+class Interrupted(Queue):
+    """One whose user loses patience just as its turn has come."""
+
+    def _ring(self) -> None:
+        raise KeyboardInterrupt
+
+
 def test_a_killed_holder_holds_nothing(path: Path, start: Start) -> None:
     holder = start(1, 60)
     assert heard(holder) == "held"

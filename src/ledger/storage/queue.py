@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ledger.storage.files import FILE_MODE, FOLDER_MODE
-from ledger.storage.locks import Lock
+from ledger.storage.locks import Lock, let_go
 
 # Who holds the lock may take it again for so long before the next one's bell rings: to change writers at every
 # event costs twice the event itself (what another wrote is read first), and 32 writers then do half of one's work.
@@ -52,7 +52,7 @@ class Queue:
         try:
             yield
         finally:
-            os.close(fd)
+            let_go(fd)
             if time.monotonic() >= self._turn_ends:
                 self._ring()
 
@@ -63,7 +63,11 @@ class Queue:
             return fd
         if fd is None:
             fd = self._wait(timeout)
-            self._ring()  # who is first now watches the lock, as this turn may end without a bell
+            try:
+                self._ring()  # who is first now watches the lock, as this turn may end without a bell
+            except BaseException:  # interrupted: the block is not entered, so nobody else would let go
+                let_go(fd)
+                raise
         self._turn_ends = time.monotonic() + _TURN
         return fd
 
@@ -128,11 +132,11 @@ class Queue:
         try:
             bell = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as fault:
+            # No reader: its owner is dead. What cannot be opened (somebody else's, or no descriptor is left) is passed
+            # over: the order suffers, and the block that has ended by now does not.
             if fault.errno == errno.ENXIO:
-                with suppress(FileNotFoundError):
+                with suppress(OSError):
                     os.unlink(path)
-            elif fault.errno != errno.ENOENT:
-                raise
             return False
         try:
             if ring:
