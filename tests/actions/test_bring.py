@@ -17,7 +17,7 @@ from ledger.api import Ledger, create_ledger, open_ledger
 from ledger.core.clock import DAY
 from ledger.core.ids import SessionId
 from ledger.errors import DamageError, NewerFormatError, NotFoundError, RefusedError
-from ledger.storage.layout import MAIN
+from ledger.storage.layout import MAIN, private_ref
 from ledger.storage.switches import SYNC, Switch, turn_off
 
 HERE, THERE = (Author(str(SessionId.of("agent", name)), "agent") for name in ("here", "there"))
@@ -151,4 +151,17 @@ def test_while_sync_is_off_and_for_a_private_session_nothing_is_brought(pair: Pa
     turn_off(here.layout, Switch(SYNC))
     with pytest.raises(RefusedError, match="sharing"):
         bring(here.place, HERE, tip)
+    assert main(here) == before
+
+
+def test_what_a_private_session_wrote_here_is_not_brought_from_anywhere(pair: Pair) -> None:
+    here, there = pair
+    session = here.session("agent", "apart", private=True)
+    session.set("k", "mine")
+    Git(there.layout.git_dir)("fetch", "-q", str(here.layout.git_dir), f"+{private_ref(session.id)}:{MAIN}")
+    append_shared(there.place, THERE, [NOTE])
+    before = main(here)
+    for tip in (fetched(pair), here.place.store.refs()[private_ref(session.id)]):
+        with pytest.raises(RefusedError, match="private session wrote"):
+            bring(here.place, HERE, tip)
     assert main(here) == before

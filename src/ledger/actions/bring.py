@@ -17,7 +17,7 @@ from ledger.core.fold import refuse_newer
 from ledger.core.state import key_of
 from ledger.errors import BusyError, DamageError, RefusedError
 from ledger.storage.graph import fork
-from ledger.storage.layout import MAIN, session_ref
+from ledger.storage.layout import MAIN, PRIVATE, session_of, session_ref
 from ledger.storage.place import Place
 from ledger.storage.store import EventStore, Oid
 from ledger.storage.switches import SYNC, require_on
@@ -45,7 +45,8 @@ def bring(place: Place, author: Author, oid: Oid) -> Brought:
     Its objects are in the store already, as after a `git fetch`. What the session had of its own comes along.
     Raises, with main as it was: DamageError if one of its commits breaks the law, NewerFormatError for a fold not
     known here, RefusedError for another ledger, for a history from the future, for what a policy that is not
-    installed combines, for a private session and while sync is off, NotFoundError if part of it is missing, BusyError.
+    installed combines, for a private session, for what one wrote and while sync is off, NotFoundError if part of it
+    is missing, BusyError.
     """
     require_on(place.layout, SYNC)
     if stays_apart(place, author):
@@ -80,11 +81,21 @@ def _refuse(place: Place, ours: Tip, theirs: Tip) -> None:
             "these two histories have no common root: they are different ledgers or different epochs",
             hint="`ledger log -n 1` in each shows where it begins",
         )
+    _refuse_private(store, ours.oid, theirs.oid)
     ahead = theirs.id.millis - place.now() // 1000
     if ahead > MAX_AHEAD and not place.accepts_clock:
         raise RefusedError(
             f"this history ends {ahead // 86_400_000} days from now: it is held back, and nothing of it is lost",
             hint="set the clock of this machine, or of the one it comes from; then bring it again",
+        )
+
+
+def _refuse_private(store: EventStore, ours: Oid, theirs: Oid) -> None:
+    # A plain `git push` or `fetch` of all refs carries private lines about, and an id can be of any commit.
+    private = {session_of(ref) for ref in store.refs(PRIVATE)}
+    if private and any(commit.author.email in private for commit in store.walk([theirs], [ours])):
+        raise RefusedError(
+            "this history holds what a private session wrote", hint="copy what all may see: ledger share KEY"
         )
 
 
