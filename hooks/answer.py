@@ -66,7 +66,9 @@ def answer(layout: Layout, agent: str, raw: bytes, pid: int) -> str:
     asked = _asked(raw, agent)
     if asked is None:
         return ""
-    if asked.moment == "prompt" and _has_seen_all(layout, asked.session):
+    if asked.moment == "prompt" and _is_main(layout, told.told_to(layout, asked.session).tip):
+        return ""
+    if asked.moment == "edit" and _is_main(layout, told.without_leases(layout)):
         return ""
     from ledger.api import open_ledger
 
@@ -98,10 +100,10 @@ def _asked(raw: bytes, agent: str) -> Asked | None:
 # What a session has seen
 
 
-def _has_seen_all(layout: Layout, session: str) -> bool:
-    """Whether main stands where the session last looked: two small files tell, and nothing else is loaded."""
+def _is_main(layout: Layout, tip: str) -> bool:
+    """Whether main stands at this commit still: a small file tells, and nothing else is loaded."""
     try:
-        return (layout.git_dir / MAIN).read_text(encoding="ascii").strip() == told.told_to(layout, session).tip
+        return (layout.git_dir / MAIN).read_text(encoding="ascii").strip() == tip
     except OSError:  # packed
         return False
 
@@ -160,6 +162,7 @@ def _about_leases(ledger: Ledger, asked: Asked) -> Briefing:
     from ledger.hooks import briefing
     from ledger.recording.payloads.edits import edited
 
+    _look_for_leases(ledger)
     top, before = _worktree(asked.cwd), told.told_to(ledger.layout, asked.session)
     paths = [path for name in edited(asked.payload) if (path := _below(asked.cwd, top, name)) is not None]
     held = news.holders(ledger.place, asked.session, paths) if paths else []
@@ -167,6 +170,16 @@ def _about_leases(ledger: Ledger, asked: Asked) -> Briefing:
     if held:
         _remember(ledger.layout, asked, before, found)
     return found
+
+
+def _look_for_leases(ledger: Ledger) -> None:
+    """Where there are none, the next edit need not look: not before main has moved."""
+    from ledger.actions.find import main_tip
+    from ledger.actions.read import reader_at
+
+    tip = main_tip(ledger.place)
+    if not any(reader_at(ledger.place, tip).under("leases/")):
+        told.remember_without_leases(ledger.layout, tip)
 
 
 def _denies(layout: Layout) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ledger.actions.find import main_tip
 from ledger.actions.lease import acquire
 from ledger.api import Ledger, create_ledger
 from ledger.core.ids import SessionId
@@ -191,3 +192,13 @@ def test_what_was_told_is_counted(ledger: Ledger, ask: Ask) -> None:
     text = read(ask("claude-code", "SessionStart", source="startup"))
     ask("claude-code", "UserPromptSubmit", prompt="p")
     assert told.told_to(ledger.layout, str(SessionId.of("claude-code", "me")))[1:] == (1, len(text))
+
+
+def test_a_lease_is_seen_by_the_next_edit_though_there_was_none_before(
+    ledger: Ledger, ask: Ask, tmp_path: Path
+) -> None:
+    edit = {"tool_name": "Edit", "tool_input": {"file_path": str(tmp_path / "src/auth/login.py")}}
+    assert [ask("claude-code", "PreToolUse", **edit) for _ in range(2)] == ["", ""]
+    assert told.without_leases(ledger.layout) == main_tip(ledger.place)
+    acquire(ledger.place, ledger.session("codex", "other"), ["src/auth"])
+    assert "src/auth by codex" in read(ask("claude-code", "PreToolUse", **edit))

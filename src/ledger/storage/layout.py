@@ -155,6 +155,11 @@ class Layout:
         return self.told / f"worktree-{hashlib.sha256(os.fsencode(worktree)).hexdigest()[:32]}"
 
     @property
+    def no_leases(self) -> Path:
+        """The commit of main at which nobody held a lease, when that was last looked at."""
+        return self.told / "no-leases"
+
+    @property
     def heads(self) -> Path:
         """The heads last seen, kept outside the repository."""
         return self.root / "heads"

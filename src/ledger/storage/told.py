@@ -49,6 +49,19 @@ def last_in(layout: Layout, worktree: Path) -> str | None:
     return None
 
 
+def without_leases(layout: Layout) -> Oid:
+    """The commit of main at which nobody held a lease, when that was last looked at; "" for none."""
+    with suppress(OSError, ValueError):
+        return layout.no_leases.read_text(encoding="ascii").strip()
+    return ""
+
+
+def remember_without_leases(layout: Layout, tip: Oid) -> None:
+    """Remember that nobody holds a lease at a commit of main."""
+    make_folder(layout.told)
+    write_file(layout.no_leases, f"{tip}\n".encode(), durable=False)
+
+
 def all_told(layout: Layout) -> Iterator[tuple[str, Told]]:
     """What every session was told."""
     with suppress(FileNotFoundError):
