@@ -37,16 +37,18 @@ def apart(hook: Hook, mounts: str, payload: bytes = b'{"a": 1}', **more: str) ->
     """Run the hook where file systems are as `mounts` makes them; `$L` is the ledger."""
     if not ROOT or subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("only root can mount")
-    script = f'{mounts} || exit 99; "$L/hook" codex Stop; code=$?; ls -A "$L/spool/new" >&3; exit $code'
     listing = os.environ["TMPDIR"] + "/../listing"
     with Path(listing).open("wb") as seen:
-        os.dup2(seen.fileno(), 3)
+        told = f"/dev/fd/{seen.fileno()}"  # opened before anything is mounted
+        script = (
+            f'exec 3>{told}; {mounts} || exit 99; "$L/hook" codex Stop; code=$?; ls -A "$L/spool/new" >&3; exit $code'
+        )
         return subprocess.run(
             ["unshare", "-m", "sh", "-c", script],
             input=payload,
             capture_output=True,
             env=os.environ | {"L": str(hook.layout.root)} | more,
-            pass_fds=[3],
+            pass_fds=[seen.fileno()],
             check=False,
         )
 
@@ -302,7 +304,7 @@ def interpreter(tmp_path: Path, hook: Hook) -> Iterator[Path]:
     hook.equip(program)
     yield calls
     pid = spool.draining(hook.layout)
-    if calls.exists() and pid is not None:
+    if calls.exists() and pid is not None and pid > 1:
         os.kill(pid, signal.SIGTERM)
 
 
