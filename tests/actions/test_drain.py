@@ -511,3 +511,14 @@ def test_who_waits_for_another_drain_is_told_so_in_time(disk_ledger: Ledger, cla
     with Lock(disk_ledger.layout.drain_lock).hold(0), pytest.raises(BusyError):
         drain(disk_ledger.place, wait=0.05)
     assert len(spool.waiting(disk_ledger.layout)) == 1
+
+
+def test_a_nul_in_a_text_costs_a_character_and_no_event(disk_ledger: Ledger) -> None:
+    claude = Claude(disk_ledger.layout)
+    claude.ask("a\0b")
+    claude.use(command="printf 'a\0b'", output="a\0b")
+    claude.stop(said="a\0b")
+    assert drain(disk_ledger.place).rejected == 0
+    mine = events(disk_ledger, claude.session)
+    assert [event.type for event in mine] == ["session.started", "prompt.submitted", "tool.completed", "turn.ended"]
+    assert [event.data.get("text", event.data.get("output")) for event in mine[1:]] == ["a\ufffdb"] * 3

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ledger.actions.append import Draft
+from ledger.actions.find import main_tip
 from ledger.actions.import_transcripts import Imported, import_transcripts
 from ledger.actions.record import record
 from ledger.actions.session import Session
@@ -278,3 +279,13 @@ def test_a_lock_that_a_killed_import_left_on_the_attachments_is_set_aside(ledger
     grown.write_bytes(raw + raw.splitlines(keepends=True)[-1].replace(b"\n", b" \n"))
     assert take(ledger, grown).bytes > 0
     assert sum(lock.exists() for lock in locks) == len(locks) - 1
+
+
+def test_a_nul_in_a_transcript_costs_a_character_and_no_event(disk_ledger: Ledger, tmp_path: Path) -> None:
+    lines = (DATA / "claude-code.jsonl").read_text().replace("Fix the failing", "Fix the\\u0000failing")
+    (tmp_path / "nul.jsonl").write_text(lines)
+    done = import_transcripts(disk_ledger.place, [tmp_path / "nul.jsonl"])
+    assert done.rejected == []
+    assert "Fix the\ufffdfailing test" in [
+        event_of(commit).data.get("text") for commit in disk_ledger.place.store.walk([main_tip(disk_ledger.place)])
+    ]

@@ -49,7 +49,8 @@ def name(value: Any) -> str:
 
 
 def clean(text: str) -> str:
-    """The text without lone surrogates, which JSON can spell and UTF-8 cannot."""
+    """The text without lone surrogates and NUL, which JSON can spell, and UTF-8 and YAML cannot."""
+    text = text.replace("\0", "\ufffd")
     try:
         text.encode()
     except UnicodeEncodeError:
