@@ -95,7 +95,7 @@ drain() {
 [ -n "$agent" ] && [ -n "$event" ] && [ ${#agent} -le 40 ] && [ ${#event} -le 40 ] || pass_over
 case $agent$event in *[!A-Za-z0-9_-]*) pass_over ;; esac
 # A project that was moved has taken its ledger along.
-[ -d "$ledger/journal" ] || case $0 in /*) ledger=${0%/*} ;; esac
+[ -d "$ledger/journal" ] || case $0 in /*) ledger=${0%/*} ;; */*) ledger=$PWD/${0%/*} ;; esac
 [ -d "$ledger/journal" ] || pass_over
 
 case ${LEDGER_OFF:-0} in 0) ;; *)

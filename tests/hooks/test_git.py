@@ -14,6 +14,7 @@ from tests.projects import TIME, Project, script
 from ledger.actions.git_facts import hear_git
 from ledger.api import Ledger, open_ledger
 from ledger.core.ids import SessionId
+from ledger.storage.layout import Layout
 from ledger.storage.spool import Fired, fired
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -409,3 +410,9 @@ def test_a_clone_without_a_ledger_is_not_bothered(project: Project, tmp_path: Pa
             (tmp_path / "clone" / ".git" / "hooks" / path.name).chmod(0o755)
     assert project.git("commit", "--allow-empty", "-q", "-m", "x", cwd=tmp_path / "clone") == ""
     assert project.git("push", "-q", "origin", "HEAD:x", cwd=tmp_path / "clone") == ""
+
+
+def test_a_project_that_was_moved_is_told_of_all_the_same(project: Project, tmp_path: Path) -> None:
+    project.root = project.root.rename(tmp_path / "moved there")
+    project.commit("after the move")
+    assert [hook[1] for hook in fired(Layout(project.root / ".git" / "ledger"))] == ["post-commit"]
