@@ -305,3 +305,13 @@ def test_a_durable_store_syncs_each_file_before_it_gets_its_name_and_each_name_a
 
 def _is_synced(calls: list[str], name: str) -> bool:
     return any("fsync(" in line and f"<{Path(name).parent}>" in line for line in calls)
+
+
+def test_an_object_lies_in_a_file_of_its_own_until_it_is_packed(git_store: GitStore, git_dir: Path, git: Git) -> None:
+    oid = commit(git_store, "x", (), git_store.edit_tree(None, {"k": b"1"}))
+    git_store.move_ref(MAIN, oid, None)
+    assert git_store.file_of(oid) == git_dir / "objects" / oid[:2] / oid[2:]
+    git("repack", "-adq")
+    (pack,) = (git_dir / "objects" / "pack").glob("*.pack")
+    assert git_store.file_of(oid) == pack
+    assert git_store.file_of("1" * 40) is None

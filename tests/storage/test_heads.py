@@ -33,6 +33,16 @@ def test_the_last_head_of_each_ref_is_remembered(heads: Heads) -> None:
     assert again.is_intact()
 
 
+def test_where_a_ref_has_been_is_told_in_order(heads: Heads) -> None:
+    for n in range(1, 4):
+        heads.remember(MAIN, oid(n))
+        heads.remember(session_ref("a"), oid(n + 9))
+    heads.forget(session_ref("a"))
+    assert heads.trail(MAIN) == [oid(1), oid(2), oid(3)]
+    assert heads.trail(session_ref("a")) == [oid(10), oid(11), oid(12)]
+    assert heads.trail(session_ref("b")) == []
+
+
 def test_a_torn_line_is_dropped_at_any_length(heads: Heads) -> None:
     heads.remember(MAIN, oid(1))
     first = heads.path.read_bytes()

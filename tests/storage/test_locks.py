@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import BusyError
-from ledger.storage.locks import Lock
+from ledger.storage.locks import Lock, hold_all
 from ledger.storage.queue import Queue
 
 HOLDER = """
@@ -143,6 +144,20 @@ def test_a_discarded_file_never_gives_two_holders(path: Path) -> None:
     for thread in threads:
         thread.join()
     assert count == 800
+
+
+def test_many_are_held_at_once_and_the_limit_of_open_files_is_as_before(path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len([*Path("/dev/fd").iterdir()]) + 20, before[1]))
+    low = resource.getrlimit(resource.RLIMIT_NOFILE)
+    paths = [path.with_name(f"{number}") for number in range(40)]
+    try:
+        with hold_all(paths, 0):
+            assert all(Lock(one).is_held() for one in paths)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == low
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert not any(Lock(one).is_held() for one in paths)
 
 
 def test_a_lock_file_is_private(path: Path) -> None:

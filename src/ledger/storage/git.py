@@ -76,6 +76,10 @@ class GitStore(ObjectsStore):
         """Whether an object is stored; one collected by a block that still runs is not yet."""
         return codec.is_oid(oid) and (self._loose.has(oid) or self._packs.has(oid))
 
+    def file_of(self, oid: Oid) -> Path | None:
+        """The file that holds an object, its own or a pack; None where it is not stored."""
+        return Path(self._loose.path(oid)) if self._loose.has(oid) else self._packs.path_of(oid)
+
     def commit(self, oid: Oid) -> Commit:
         """The commit `oid`."""
         commit = self._commits.get(oid)

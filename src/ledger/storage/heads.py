@@ -64,6 +64,11 @@ class Heads:
         """Where `ref` was last seen, or None."""
         return self.all().get(ref)
 
+    def trail(self, ref: str) -> list[Oid]:
+        """Everywhere that `ref` was seen since the file was last compacted, oldest first."""
+        seen = filter(None, map(_parsed, _intact(self._lines())))
+        return [head.oid for head in seen if head.ref == ref and head.oid != _GONE]
+
     def all(self) -> dict[str, Oid]:
         """Where every ref was last seen, sorted by name."""
         return {head.ref: head.oid for head in sorted(self._latest().values())}

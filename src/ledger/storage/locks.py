@@ -7,8 +7,8 @@ import fcntl
 import os
 import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ledger.errors import BusyError
@@ -139,6 +139,36 @@ class Lock:
             raise storage_error(fault, self.path) from fault
         _taken.add(fd)
         return fd
+
+
+@contextmanager
+def hold_all(paths: Sequence[Path], timeout: float) -> Iterator[None]:
+    """Hold the locks at all these paths for the block, taken in this order; waits at most `timeout` seconds for each.
+
+    There may be more than a process may usually open. Raises BusyError.
+    """
+    with _room_for(len(paths)), ExitStack() as held:
+        for path in paths:
+            held.enter_context(Lock(path).hold(timeout))
+        yield
+
+
+@contextmanager
+def _room_for(descriptors: int) -> Iterator[None]:
+    import resource  # for a restoration alone
+
+    kind = resource.RLIMIT_NOFILE
+    soft, hard = resource.getrlimit(kind)
+    if resource.RLIM_INFINITY in (soft, hard):
+        most = soft if soft == resource.RLIM_INFINITY else soft + descriptors
+    else:
+        most = min(hard, soft + descriptors)
+    with suppress(ValueError, OSError):  # some systems grant less than they name: then the locks say what is short
+        resource.setrlimit(kind, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(kind, (soft, hard))
 
 
 def let_go(fd: int) -> None:

@@ -57,6 +57,11 @@ class Packs:
         """Whether a pack holds the object."""
         return self._find(oid) is not None
 
+    def path_of(self, oid: Oid) -> Path | None:
+        """The pack that holds an object, or None."""
+        found = self._find(oid)
+        return None if found is None else found[0].path
+
     def read(self, oid: Oid) -> tuple[Kind, bytes] | None:
         """Kind and content of an object, or None; raises DamageError for one that is not what its id says."""
         found = self._find(oid)
