@@ -5,7 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+import resource
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -21,9 +23,11 @@ from ledger.actions.verify import verify
 from ledger.api import Ledger, open_ledger
 from ledger.core.event import Event
 from ledger.errors import StorageError
+from ledger.storage import journal
 from ledger.storage.journal import sync_file_system
-from ledger.storage.layout import MAIN, Layout, session_ref
+from ledger.storage.layout import MAIN, PRIVATE, Layout, private_ref, session_ref
 from ledger.storage.maintenance import gc
+from ledger.storage.queue import Queue
 from ledger.storage.store import EventStore, Oid
 
 NOTE = Draft("note.added", {"text": "seen"})
@@ -200,6 +204,158 @@ def test_an_event_that_stands_on_ground_that_nobody_kept_is_carried_by_another_c
         problems = verify(ledger.place, full=True).problems
     # The head that was seen is gone for good, and verify says so; all else is sound.
     assert {problem.kind for problem in problems} <= {"history-rewritten"}
+
+
+@pytest.mark.parametrize("case", ["below", "file-below", "main-too", "on-top-too"])
+def test_of_a_gap_below_an_acknowledged_event_nothing_else_falls_into_it(root: Path, case: str) -> None:
+    """A careless writer's events may go one by one; those that are left of them, above the gap too, are kept."""
+    with open_ledger(root) as ledger:
+        ledger.session("agent", "1").set("before", 1)
+    with open_ledger(root, durability="none") as careless:
+        lax = [careless.session("agent", "2").increment("careless").commits[0] for _ in range(4)]
+        blob = Git(root / "ledger.git")("rev-parse", f"{lax[1]}:context/careless.yaml")
+    with open_ledger(root) as ledger:
+        kept = ledger.session("agent", "1").set("after", 2)
+    forget(root, blob if case == "file-below" else lax[1])
+    if case == "main-too":
+        (root / "ledger.git" / MAIN).unlink()
+    if case == "on-top-too":
+        forget(root, kept.commits[0])
+    restart(root)
+    with open_ledger(root) as ledger:
+        assert ledger.restored is not None
+        assert ledger.restored.lost == []
+        assert kept.events[0].id in reachable(ledger)
+        assert (ledger.get("before").entry.cell.value, ledger.get("after").entry.cell.value) == (1, 2)
+        assert ledger.get("careless").entry.cell.value == (4 if case == "file-below" else 3)
+        problems = verify(ledger.place, full=True).problems
+    assert {problem.kind for problem in problems} <= {"history-rewritten"}
+    with open_ledger(root) as ledger:
+        assert (ledger.restored, ledger.unrestored) == (None, None)
+
+
+def forget(root: Path, *oids: str) -> None:
+    """What a power cut takes of what nobody synced."""
+    for oid in oids:
+        (root / "ledger.git" / "objects" / oid[:2] / oid[2:]).unlink()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_beside_careless_writers_a_power_cut_takes_nothing_that_was_acknowledged(root: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    acked, secret = write_beside_careless_ones(root, chance)
+    cut_power(root, chance)
+    with open_ledger(root) as ledger:
+        assert ledger.unrestored is None
+        found = reachable(ledger)
+        assert set(acked) <= set(found)
+        assert len(found) == len(set(found))
+        assert secret.isdisjoint(event.session for event in shared(ledger))
+        problems = verify(ledger.place, full=True).problems
+    assert {problem.kind for problem in problems} <= {"history-rewritten"}
+
+
+def write_beside_careless_ones(root: Path, chance: random.Random) -> tuple[list[str], set[str]]:
+    """Writes of sessions of full and of no durability, on one main; what was acknowledged, and who is private."""
+    acked = []
+    with open_ledger(root) as ledger, open_ledger(root, durability="none") as lax:
+        careful = [ledger.session("writer", f"careful {number}") for number in range(3)]
+        careless = [lax.session("writer", f"careless {number}") for number in range(3)]
+        careful.append(ledger.session("writer", "hidden", private=True))
+        careless.append(lax.session("writer", "hidden too", private=True))
+        for number in range(chance.randrange(5, 40)):
+            if chance.random() < 0.5:
+                write_something(chance.choice(careless), chance, number)
+            else:
+                acked += [event.id for event in write_something(chance.choice(careful), chance, number)]
+            if chance.random() < 0.03:
+                acked += [event.id for event in careful[0].record([NOTE] * 70).events]
+        return acked, {careful[-1].id, careless[-1].id}
+
+
+def shared(ledger: Ledger) -> list[Event]:
+    """The events on every line but the private ones."""
+    tips = [oid for ref, oid in ledger.place.store.refs().items() if not ref.startswith(PRIVATE)]
+    return events_of(ledger.place.store.walk(tips, order="oldest"))
+
+
+def test_what_comes_back_of_a_private_batch_stays_private(root: Path) -> None:
+    """Its branch and its ground are gone, and of a batch only the last record names the branch."""
+    with open_ledger(root, durability="none") as careless:
+        before = careless.place.store.ref(MAIN)
+        lost = careless.session("agent", "2").set("careless", 1)
+    with open_ledger(root) as ledger:
+        me = ledger.session("agent", "1", private=True)
+        acked = me.record([NOTE] * 3).events
+    forget(root, *lost.commits)
+    (root / "ledger.git" / MAIN).write_text(f"{before}\n")
+    (root / "ledger.git" / private_ref(me.id)).unlink()
+    restart(root)
+    with open_ledger(root) as ledger:
+        assert {event.id for event in acked} <= set(reachable(ledger))
+        assert [event for event in shared(ledger) if event.session == me.id] == []
+
+
+def test_a_private_session_of_which_nothing_is_left_stays_private(root: Path) -> None:
+    with open_ledger(root, durability="none") as careless:
+        apart, open_ = careless.session("agent", "1", private=True), careless.session("agent", "2")
+        forgotten = apart.note("x").commits + open_.record([NOTE]).commits
+    forget(root, *forgotten)
+    restart(root)
+    with open_ledger(root) as ledger:
+        assert sorted(ledger.place.store.refs()) == [MAIN, private_ref(apart.id)]
+        apart, open_ = ledger.session("agent", "1"), ledger.session("agent", "2")
+        apart.note("y")
+        open_.note("y")
+        assert {event.session for event in shared(ledger)} >= {open_.id}
+        assert apart.id not in {event.session for event in shared(ledger)}
+
+
+def test_the_journal_of_an_event_that_cannot_be_put_anywhere_is_kept(root: Path) -> None:
+    with open_ledger(root, durability="none") as careless:
+        lost = careless.session("agent", "2").set("careless", 1)
+    with open_ledger(root) as ledger:
+        (kept,) = ledger.session("agent", "1").set("k", 2).events
+    for path in (root / "heads", Layout(root).journal_of(ledger.person().id)):
+        path.unlink()
+    forget(root, *lost.commits)
+    restart(root)
+    with open_ledger(root) as ledger:
+        assert ledger.restored is not None
+        assert any(kept.id in told for told in ledger.restored.lost)
+    quarantined = [journal.read(path) for path in Layout(root).quarantine.glob("*.journal")]
+    assert any(kept.id.encode() in record.raw for reading in quarantined for record in reading.records)
+
+
+def test_a_session_that_begins_while_restoration_waits_is_left_alone(root: Path) -> None:
+    """Its journal is not held, hence neither read nor cut: its writer may be between two steps."""
+    layout = Layout(root)
+    with open_ledger(root) as ledger:
+        me = ledger.session("agent", "1")
+        with Queue(layout.queue_lock).hold(0):
+            restart(root)
+            opening = threading.Thread(target=lambda: open_ledger(root).close())
+            opening.start()
+            while not any(layout.locks.glob("queue.line/0*")):
+                time.sleep(0.002)
+            acked = me.record([NOTE]).commits
+        opening.join()
+        assert [record.oid for record in journal.read(layout.journal_of(me.id)).records][-1:] == [*acked]
+
+
+def test_more_sessions_than_a_process_may_open_files_come_back(root: Path) -> None:
+    for number in range(60):
+        with open_ledger(root) as ledger:
+            ledger.session("agent", f"{number}").note("x")
+    restart(root)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len([*Path("/dev/fd").iterdir()]) + 30, hard))
+    try:
+        with open_ledger(root) as ledger:
+            assert ledger.unrestored is None
+            assert ledger.restored is not None
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["gone", "turned-back"])

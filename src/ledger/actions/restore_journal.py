@@ -7,10 +7,12 @@ holds raw commits; their trees follow from the law; and a ref is the join of wha
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from ledger.actions.join import join, merge_states, merged_tree
 from ledger.actions.soundness import is_rewritten, mend_entrance
@@ -18,13 +20,14 @@ from ledger.actions.tip import Author, Tip, event_id, event_of, is_private, raw_
 from ledger.core import fold
 from ledger.core.event import Event
 from ledger.core.ids import EventId
-from ledger.errors import DamageError, LedgerError, NotFoundError
+from ledger.errors import DamageError, NotFoundError
 from ledger.storage import journal, restore
 from ledger.storage.codec import decode_commit, is_oid
+from ledger.storage.files import modified
 from ledger.storage.git import GitStore
 from ledger.storage.journal import Journal, JournalRecord
-from ledger.storage.layout import MAIN, Layout, is_ref_name, private_ref, session_ref
-from ledger.storage.locks import Lock
+from ledger.storage.layout import MAIN, PRIVATE, Layout, is_ref_name, private_ref, session_of, session_ref
+from ledger.storage.locks import Lock, hold_all
 from ledger.storage.loose import quarantine, scan_loose
 from ledger.storage.place import Place
 from ledger.storage.queue import Queue
@@ -33,6 +36,7 @@ from ledger.storage.store import Commit, Oid
 from ledger.storage.tree import TreeReader, encode
 
 LOCK_SECONDS = 30.0
+SETTLED_SECONDS = 3600.0  # what was written so long before the last write is on the disk: Linux waits for 30 s
 
 
 @dataclass(slots=True)
@@ -68,44 +72,89 @@ def restore_journal(place: Place) -> Restored:
         return Restored()
     started = time.perf_counter()
     done = Restored()
-    with _alone(layout):
+    with _alone(layout) as journals:
         done.rewritten = mend_entrance(layout)
         _set_damage_aside(layout, done)
-        with _fresh_store(place):
-            _Restoration(place, done).run(_records(layout))
+        with _fresh_store(place) as store:
+            _Restoration(place, store, done).run([journal.read(path).records for path in journals])
         journal.sync_file_system(layout.root)
-        _cut(layout)
+        if done.lost:  # the journals are all that is left of these events
+            done.quarantined += quarantine(filter(Path.exists, journals), layout.quarantine)
+        _cut(journals)
         restore.note_boot(layout)
     done.seconds = time.perf_counter() - started
     return done
 
 
 class _Restoration:
-    """Commits and refs from the records of all journals."""
+    """Commits and refs from the records of all journals, and from what is left of lines that lost a part."""
 
-    def __init__(self, place: Place, done: Restored) -> None:
-        self._place, self._store, self._done = place, place.store, done
+    def __init__(self, place: Place, store: GitStore, done: Restored) -> None:
+        self._place, self._store, self._done = place, store, done
+        self._settled = _last_write(place) - SETTLED_SECONDS
+        self._known: dict[Oid, bool] = {}
+        self._lines: dict[Oid, str] = {}
 
-    def run(self, records: Sequence[JournalRecord]) -> None:
+    def run(self, journals: Sequence[Sequence[JournalRecord]]) -> None:
         """Write the commits again, parents first, then set the refs."""
-        decoded = [(record, decode_commit(record.oid, record.raw)) for record in records]
+        records = [record for one in journals for record in one]
+        self._lines = {oid: ref for one in journals for oid, ref in _lines(one).items()}
+        decoded = [(record, decode_commit(record.oid, record.raw)) for record in restore.counting(records)]
         # An id is greater than all that its commit can reach, so this is parents first.
         decoded.sort(key=lambda pair: event_id(pair[1]))
         stranded = [record for record, commit in decoded if not self._bring_back(record, commit)]
         self._set_refs(decoded, stranded)
 
     def _bring_back(self, record: JournalRecord, commit: Commit) -> bool:
-        try:
-            tree = self._tree(commit)
-        except LedgerError:
-            # What it stands on is gone, or is no longer what it was: `_carry` sees to the event.
-            return False
-        if tree != commit.tree:
-            return False
-        if not self._is_stored(record.oid):
+        # What it stands on may be gone: then `_carry` sees to the event.
+        self._known[record.oid] = all(self._stands(parent) for parent in commit.parents) and self._is_whole(commit)
+        if self._known[record.oid] and not self._is_stored(record.oid):
             self._store.write_commit(record.raw)
             self._done.commits += 1
+        return self._known[record.oid]
+
+    def _stands(self, oid: Oid) -> bool:
+        """Whether a commit is there with all that it stands on; files that follow by the law are written again.
+
+        Somebody with less durability may have written a part of it, so that any commit, and any file that it changed,
+        may be gone while later ones are there.
+        """
+        todo = [oid]
+        while todo:
+            commit = self._doubtful(todo[-1])
+            unknown = [] if commit is None else [parent for parent in commit.parents if parent not in self._known]
+            if commit is not None and not unknown:
+                self._known[commit.oid] = all(map(self._known.get, commit.parents)) and self._is_whole(commit)
+            todo += unknown
+            while todo and todo[-1] in self._known:
+                todo.pop()
+        return self._known[oid]
+
+    def _doubtful(self, oid: Oid) -> Commit | None:
+        """A commit that has to be looked into; None where it is known by now whether it stands."""
+        if oid in self._known:
+            return None
+        file = self._store.file_of(oid)
+        if file is None or (modified(file) or 0.0) < self._settled:
+            self._known[oid] = file is not None
+            return None
+        return self._store.commit(oid)
+
+    def _is_whole(self, commit: Commit) -> bool:
+        """Whether all that a commit changed is there; what is not is written again where the law gives it."""
+        try:
+            before = self._store.commit(commit.parents[0]).tree if commit.parents else None
+            for path in self._store.changed_paths(before, commit.tree):
+                self._store.read_file(commit.tree, path)
+        except (DamageError, NotFoundError):
+            return self._follows(commit)
         return True
+
+    def _follows(self, commit: Commit) -> bool:
+        try:
+            return self._tree(commit) == commit.tree
+        except (DamageError, NotFoundError):
+            return False
 
     def _tree(self, commit: Commit) -> Oid:
         """Write what the commit changed; its id shows whether that is what had been written."""
@@ -127,38 +176,76 @@ class _Restoration:
         return True
 
     def _set_refs(self, decoded: Sequence[tuple[JournalRecord, Commit]], stranded: Sequence[JournalRecord]) -> None:
-        gone = {record.oid for record in stranded}
+        standing = [pair for pair in decoded if self._known[pair[0].oid]]
+        broken = self._broken(stranded)
         wanted = {MAIN: self._remembered()}
-        for ref in dict.fromkeys(ref for record, _ in decoded for ref in record.refs):
-            wanted[ref] = [*wanted.get(ref, ()), *_ends(decoded, ref)]
+        for ref, one in broken.items():
+            wanted[ref] = [*wanted.get(ref, ()), *one.joined]
+        for ref in dict.fromkeys(ref for record, _ in standing for ref in record.refs):
+            wanted[ref] = [*wanted.get(ref, ()), *_ends(standing, ref)]
         if self._is_rewritten():
             del wanted[MAIN]
-        tips = {ref: tip for ref, oids in wanted.items() if (tip := self._join_all(ref, oids, gone)) is not None}
-        for record in stranded:
+        tips = {ref: tip for ref, oids in wanted.items() if (tip := self._join_all(ref, oids)) is not None}
+        for record in _parents_first([record for one in broken.values() for record in one.above]):
             self._carry(record, tips)
-        self._move(MAIN, tips.get(MAIN))
-        for ref, tip in sorted(tips.items()):
-            if ref != MAIN and not (MAIN in tips and self._store.is_ancestor(tip.oid, tips[MAIN].oid)):
-                self._move(ref, tip)
+        self._move_all(tips, broken)
+
+    def _broken(self, stranded: Sequence[JournalRecord]) -> dict[str, _Broken]:
+        """The lines that have lost a part, by ref, main first."""
+        ends: dict[str, list[Oid]] = {MAIN: []}
+        for record in stranded:
+            ends.setdefault(self._line_of(record), []).append(record.oid)
+        for ref in self._store.refs():
+            if (ref == MAIN or session_of(ref) is not None) and (oid := self._hollow(ref)) is not None:
+                ends.setdefault(ref, []).append(oid)
+        raws = {record.oid: record.raw for record in stranded}
+        return {ref: self._left_of(ref, oids, raws) for ref, oids in ends.items() if oids}
+
+    def _hollow(self, ref: str) -> Oid | None:
+        """Where a ref is, if something is missing below that."""
+        now = self._store.ref(ref)
+        return None if now is None or self._stands(now) else now
+
+    def _left_of(self, ref: str, ends: Iterable[Oid], raws: Mapping[Oid, bytes]) -> _Broken:
+        above: list[JournalRecord] = []
+        joined, seen, todo = list[Oid](), set[Oid](), [*ends]
+        while todo:
+            oid = todo.pop()
+            if oid in seen:
+                continue
+            seen.add(oid)
+            if self._stands(oid):
+                joined.append(oid)
+            elif oid in raws or self._is_stored(oid):
+                raw = raws.get(oid) or self._store.commit_raw(oid)
+                above.append(JournalRecord(oid, raw, (ref,)))
+                todo += decode_commit(oid, raw).parents
+        return _Broken(tuple(above), tuple(joined))
 
     def _is_rewritten(self) -> bool:
         try:
             last = self._place.heads.last(MAIN) if self._place.heads is not None else None
             return is_rewritten(self._store, last)
+        except NotFoundError:
+            # A part of the line is gone; nobody has written another in its place.
+            return False
         except DamageError:
             # Every object is whole by now: what cannot be read on the way was written so by somebody else.
             return True
 
     def _remembered(self) -> list[Oid]:
-        last = self._place.heads.last(MAIN) if self._place.heads is not None else None
-        return [last] if last is not None and self._place.store.ref(MAIN) is None and self._is_stored(last) else []
+        """Where main was last seen with nothing missing below it, if that cannot be said of where it is now."""
+        is_known = self._store.ref(MAIN) is not None and self._hollow(MAIN) is None
+        if self._place.heads is None or is_known:
+            return []
+        return list(islice(filter(self._stands, reversed(self._place.heads.trail(MAIN))), 1))
 
-    def _join_all(self, ref: str, oids: Iterable[Oid], gone: set[Oid]) -> Tip | None:
+    def _join_all(self, ref: str, oids: Iterable[Oid]) -> Tip | None:
         """One tip that reaches where the ref is now and everything that was to move it."""
         now = self._store.ref(ref)
         tip: Tip | None = None
         for oid in dict.fromkeys([*([now] if now is not None else []), *oids]):
-            if oid not in gone and self._is_stored(oid):
+            if self._stands(oid):
                 tip = self._joined(tip, tip_at(self._store, oid))
         return tip
 
@@ -178,7 +265,7 @@ class _Restoration:
         event = event_of(commit)
         if event.type == "sync.merged":
             return
-        ref = record.refs[0] if record.refs else self._own_ref(event.session, tips)
+        (ref,) = record.refs
         tip = tips.get(ref) or tips.get(MAIN)
         base = None if tip is None else self._ground(tip, event)
         if tip is None or base is None:
@@ -190,16 +277,35 @@ class _Restoration:
         self._done.recommitted += 1
         tips[ref] = self._joined(tip, Tip(oid, tree, EventId(event.id)))
 
-    def _own_ref(self, session: str, tips: dict[str, Tip]) -> str:
-        # What a private session wrote must not come back on a line that is shared.
+    def _line_of(self, record: JournalRecord) -> str:
+        """The ref of the line that a record's commit was on."""
+        session = event_of(decode_commit(record.oid, record.raw)).session
         private = private_ref(session)
-        return private if private in tips or is_private(self._store, session) else session_ref(session)
+        # What a private session wrote must not come back on a line that is shared.
+        own = private if private in self._lines.values() or is_private(self._store, session) else session_ref(session)
+        return self._lines.get(record.oid, own)
 
     def _ground(self, tip: Tip, event: Event) -> Tip | None:
         for commit in self._store.walk([tip.oid], order="newest"):
             if event_id(commit) < event.id:
                 return tip_at(self._store, commit.oid)
         return None
+
+    def _move_all(self, tips: dict[str, Tip], broken: dict[str, _Broken]) -> None:
+        self._move(MAIN, tips.get(MAIN))
+        for ref, tip in sorted(tips.items()):
+            if self._hollow(ref) is not None or not (MAIN in tips and self._store.is_ancestor(tip.oid, tips[MAIN].oid)):
+                self._move(ref, tip)
+        for ref in sorted(broken.keys() - tips.keys() - {MAIN}):
+            if not broken[ref].above:
+                self._begin_anew(ref, tips.get(MAIN))
+
+    def _begin_anew(self, ref: str, main: Tip | None) -> None:
+        """Nothing is left of a line: it ends, or, where it makes its session private, begins again at main."""
+        if ref.startswith(PRIVATE):
+            self._move(ref, main)
+        elif self._store.move_ref(ref, None, self._store.ref(ref)):
+            self._done.refs.append(ref)
 
     def _move(self, ref: str, tip: Tip | None) -> None:
         now = self._store.ref(ref)
@@ -209,6 +315,13 @@ class _Restoration:
                 self._place.heads.remember(ref, tip.oid)
 
 
+class _Broken(NamedTuple):
+    """A line that has lost a part: what is left of it above the gap, and the whole lines that this had joined."""
+
+    above: tuple[JournalRecord, ...]
+    joined: tuple[Oid, ...]
+
+
 def _tree_after(place: Place, event: Event, before: Oid | None) -> Oid:
     reader = TreeReader(place.store, before if before is not None else place.store.edit_tree(None, {}))
     changes = fold.apply(reader, event, fold.version_of(reader)[0])
@@ -216,23 +329,32 @@ def _tree_after(place: Place, event: Event, before: Oid | None) -> Oid:
 
 
 @contextmanager
-def _alone(layout: Layout) -> Iterator[None]:
-    """Hold every writer off. A writer holds one session's lock and then the queue's; this is the same order."""
-    with ExitStack() as stack:
-        stack.enter_context(Lock(layout.recovery_lock).hold(LOCK_SECONDS))
-        for path in sorted(layout.journal.glob("*.journal")):
-            stack.enter_context(Lock(layout.session_lock(path.stem)).hold(LOCK_SECONDS))
-        stack.enter_context(Queue(layout.queue_lock).hold(LOCK_SECONDS))
-        yield
+def _alone(layout: Layout) -> Iterator[list[Path]]:
+    """Hold every writer off. A writer holds one session's lock and then the queue's; this is the same order.
+
+    Gives the journals whose sessions are held off: one that begins meanwhile is left to its writer.
+    """
+    with Lock(layout.recovery_lock).hold(LOCK_SECONDS):
+        journals = sorted(layout.journal.glob("*.journal"))
+        sessions = [layout.session_lock(path.stem) for path in journals]
+        with hold_all(sessions, LOCK_SECONDS), Queue(layout.queue_lock).hold(LOCK_SECONDS):
+            yield journals
+
+
+def _last_write(place: Place) -> float:
+    """When the ledger was last written, in seconds since 1970 by the clock of the file system."""
+    layout = place.layout
+    files = [] if layout is None else [layout.heads, *layout.journal.glob("*.journal")]
+    return max((modified(path) or 0.0 for path in files), default=0.0)
 
 
 @contextmanager
-def _fresh_store(place: Place) -> Iterator[None]:
+def _fresh_store(place: Place) -> Iterator[GitStore]:
     """Work on a store that remembers nothing from before the damage."""
     before = place.store
-    place.store = GitStore(before.path if isinstance(before, GitStore) else Path())
+    place.store = fresh = GitStore(before.path if isinstance(before, GitStore) else Path())
     try:
-        yield
+        yield fresh
     finally:
         place.store.close()
         place.store = before
@@ -259,15 +381,27 @@ def _keep_readable(git_dir: Path, packed: Path, done: Restored) -> None:
     store.close()
 
 
-def _records(layout: Layout) -> list[JournalRecord]:
-    readings = journal.read_all(layout.journal).values()
-    return restore.counting(record for reading in readings for record in reading.records)
-
-
-def _cut(layout: Layout) -> None:
-    for path in layout.journal.glob("*.journal"):
+def _cut(journals: Iterable[Path]) -> None:
+    for path in journals:
         with Journal(path) as emptied:
             emptied.cut()
+
+
+def _lines(records: Sequence[JournalRecord]) -> dict[Oid, str]:
+    """The ref that each record was to move, or the last of its batch."""
+    found: dict[Oid, str] = {}
+    ref = ""
+    for record in reversed(records):
+        ref = next(iter(record.refs), ref)
+        if ref and record.raw:
+            found[record.oid] = ref
+    return found
+
+
+def _parents_first(records: Sequence[JournalRecord]) -> list[JournalRecord]:
+    """Each commit once, on the first line that has it (main, of those that lost a part), by the ids of their events."""
+    each = {record.oid: record for record in reversed(records)}
+    return sorted(each.values(), key=lambda record: event_id(decode_commit(record.oid, record.raw)))
 
 
 def _ends(decoded: Sequence[tuple[JournalRecord, Commit]], ref: str) -> list[Oid]:
