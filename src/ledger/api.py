@@ -29,7 +29,7 @@ from ledger.core import fold
 from ledger.core.ids import SessionId
 from ledger.core.policies import find_vendored_with
 from ledger.core.state import LEDGER, POLICY
-from ledger.errors import BusyError, LedgerError, NotALedgerError, RefusedError, StorageError, UsageError
+from ledger.errors import LedgerError, NotALedgerError, UsageError
 from ledger.storage import opening
 from ledger.storage.config import Config, read_config
 from ledger.storage.heads import Heads
@@ -202,8 +202,8 @@ class Ledger:
     def restore_if_needed(self, rewritten: Sequence[Path] = ()) -> None:
         """After an unclean stop, bring back from the journal what was acknowledged; see `restored`.
 
-        Where that is refused (a read-only disk, a writer that does not end, writing turned off) reading goes on;
-        `unrestored` says why.
+        Where that is refused (a read-only disk, a writer that does not end, writing turned off, damage that the journal
+        does not mend) reading goes on; `unrestored` says why.
         """
         layout = self.place.layout
         if layout is None or not (rewritten or needs_restoring(layout)):
@@ -214,7 +214,7 @@ class Ledger:
             require_on(layout, ALL)
             self.restored = restore_journal(self.place)
             self.restored.rewritten += rewritten
-        except (BusyError, RefusedError, StorageError) as error:
+        except LedgerError as error:
             self.unrestored = error
 
     def close(self) -> None:
