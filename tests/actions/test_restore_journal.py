@@ -22,7 +22,7 @@ from ledger.actions.soundness import needs_restoring
 from ledger.actions.verify import verify
 from ledger.api import Ledger, open_ledger
 from ledger.core.event import Event
-from ledger.errors import StorageError
+from ledger.errors import DamageError, StorageError
 from ledger.storage import journal
 from ledger.storage.journal import sync_file_system
 from ledger.storage.layout import MAIN, PRIVATE, Layout, private_ref, session_ref
@@ -462,3 +462,15 @@ def test_writers_that_are_killed_at_any_moment_lose_nothing_that_they_acknowledg
     require_whole(root, acked)
     with open_ledger(root) as ledger:
         ledger.session("agent", "next").set("k", "goes on")
+
+
+def test_a_ledger_with_damage_that_no_journal_mends_is_opened_and_says_so(root: Path) -> None:
+    with open_ledger(root) as ledger:
+        ledger.session("agent", "1").set("k", 1)
+    gc(Layout(root))
+    (pack,) = (root / "ledger.git" / "objects" / "pack").glob("*.pack")
+    pack.chmod(0o600)
+    pack.write_bytes(pack.read_bytes()[:12] + bytes(pack.stat().st_size - 12))
+    restart(root)
+    with open_ledger(root) as ledger:
+        assert isinstance(ledger.unrestored, DamageError)
