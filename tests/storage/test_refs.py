@@ -7,12 +7,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from tests.storage.contract import commit
 
-from ledger.errors import DamageError, InvalidError
+from ledger.errors import BusyError, DamageError, InvalidError
 from ledger.storage.git import GitStore
 from ledger.storage.layout import MAIN, is_ref_name, session_ref
 from ledger.storage.refs import Refs, bad_refs, left_locks, set_ref_file
@@ -131,6 +132,44 @@ def test_deleting_a_packed_ref_leaves_its_neighbours(git_store: GitStore, git: G
     assert list(git_store.refs()) == [session_ref("ab"), session_ref("b")]
     assert git("rev-parse", "t^{commit}").strip() == oid
     assert bad_refs(git_dir) == []
+
+
+def test_a_branch_is_not_deleted_while_somebody_packs_it(git_store: GitStore, git_dir: Path) -> None:
+    """Who packs has read it by then, and would bring it back after it is gone."""
+    oid = commit(git_store, "x")
+    git_store.move_ref(session_ref("a"), oid, None)
+    packing = git_dir / "packed-refs.lock"
+    packing.touch()
+    with pytest.raises(BusyError, match="packed-refs"):
+        git_store.move_ref(session_ref("a"), None, oid)
+    assert git_store.ref(session_ref("a")) == oid
+    packing.unlink()
+    assert git_store.move_ref(session_ref("a"), None, oid)
+    assert sorted(path.name for path in git_dir.glob("*packed-refs*")) == []
+
+
+def test_branches_that_end_while_git_packs_refs_do_not_come_back(git_store: GitStore, git: Git) -> None:
+    oid, done = commit(git_store, "x"), threading.Event()
+
+    def pack() -> None:
+        while not done.is_set():
+            git("pack-refs", "--all", "--prune")
+
+    packing = threading.Thread(target=pack)
+    packing.start()
+    ended = []
+    try:
+        for number in range(150):
+            name = session_ref(f"{number}")
+            git_store.move_ref(name, oid, None)
+            time.sleep(0.0007)
+            with suppress(BusyError):
+                assert git_store.move_ref(name, None, oid)
+                ended.append(name)
+    finally:
+        done.set()
+        packing.join()
+    assert set(git_store.refs()).isdisjoint(ended)
 
 
 def test_a_ref_below_another_is_refused(git_store: GitStore) -> None:

@@ -30,11 +30,13 @@ from ledger.storage.files import (
     storage_error,
     sync_folder,
     write_all,
+    write_file,
 )
 from ledger.storage.layout import is_ref_name, require_ref_name
 from ledger.storage.store import Oid
 
 _LOCK_SECONDS = 1.0  # git itself holds a ref's lock for well under a millisecond
+_PACKED_SECONDS = 0.2  # and of all packed ones for a few; a branch that could not be deleted does no harm
 _LONGEST_PAUSE = 0.010
 _SYMBOLIC = b"ref: "
 _PACKED = re.compile(rb"([0-9a-f]{40}) (refs/[^\0-\x20\x7f]+)")
@@ -120,29 +122,29 @@ class Refs:
         return self._packed
 
     @contextmanager
-    def _locked(self, path: str) -> Iterator[_RefLock]:
+    def _locked(self, path: str, seconds: float = _LOCK_SECONDS) -> Iterator[_RefLock]:
         lock = _RefLock(f"{path}.lock", self._durable)
-        lock.take()
+        lock.take(seconds)
         try:
             yield lock
         finally:
             lock.release()
 
     def _delete(self, name: str, path: str) -> None:
-        # In git's order: the packed line goes first, or a crash in between would bring back an old value.
-        if name in self._packed_refs():
-            self._delete_packed(name)
-        try:
-            os.unlink(path)
-        except (FileNotFoundError, IsADirectoryError):
-            return
+        packed = f"{self._root}/packed-refs"
+        # As git does. Locked to the end, or who packs refs at this moment has seen this one and packs it after it is
+        # gone; and the packed line goes first, or a crash in between would bring back an old value.
+        with self._locked(packed, _PACKED_SECONDS):
+            if name in self._packed_refs():
+                with open(packed, "rb") as file:
+                    kept = _without(file.read(), name)
+                write_file(Path(packed), kept, durable=self._durable)
+            try:
+                os.unlink(path)
+            except (FileNotFoundError, IsADirectoryError):
+                return
         if self._durable:
             sync_folder(path.rpartition("/")[0])
-
-    def _delete_packed(self, name: str) -> None:
-        path = f"{self._root}/packed-refs"
-        with self._locked(path) as lock, open(path, "rb") as file:
-            lock.publish(_without(file.read(), name), path)
 
 
 class _RefLock:
@@ -153,9 +155,9 @@ class _RefLock:
         self._durable = durable
         self._fd = -1
 
-    def take(self) -> None:
-        """Create the lock file, waiting a moment for another writer; raises BusyError after that."""
-        deadline = time.monotonic() + _LOCK_SECONDS
+    def take(self, seconds: float) -> None:
+        """Create the lock file, waiting so long for another writer; raises BusyError after that."""
+        deadline = time.monotonic() + seconds
         while not self._try():
             if time.monotonic() > deadline:
                 raise BusyError(f"{self._path} is held by another writer", hint=_left_behind(self._path))
@@ -216,6 +218,12 @@ def left_locks(git_dir: Path, *, older_than: float = 60.0) -> list[Path]:
     """
     places = [*git_dir.glob("*.lock"), *(path for path in files_below(git_dir / "refs") if path.suffix == ".lock")]
     return sorted(path for path in places if time.time() - (modified(path) or time.time()) > older_than)
+
+
+def left_by_packing(git_dir: Path, *, older_than: float = 60.0) -> list[Path]:
+    """What a git left that was killed while it packed refs, older than this many seconds: no other packs past it."""
+    places = (git_dir / "packed-refs.lock", git_dir / "packed-refs.new")
+    return [path for path in places if time.time() - (modified(path) or time.time()) > older_than]
 
 
 def set_ref_file(git_dir: Path, name: str, oid: Oid) -> None:
