@@ -78,6 +78,19 @@ def test_one_maintenance_at_a_time(layout: Layout) -> None:
         maintenance.gc(layout)
 
 
+@pytest.mark.parametrize("name", ["packed-refs.lock", "packed-refs.new"])
+def test_what_a_git_that_was_killed_left_keeps_nobody_from_packing(
+    layout: Layout, git_store: GitStore, name: str
+) -> None:
+    grow(git_store, 5)
+    left = layout.git_dir / name
+    left.touch()
+    os.utime(left, (1, 1))
+    maintenance.gc(layout)
+    assert not left.exists()
+    assert [path.name.endswith(name) for path in layout.quarantine.iterdir()] == [True]
+
+
 def test_journals_are_cut_except_where_a_session_is_writing(layout: Layout) -> None:
     for session in ("a", "b"):
         with Journal(layout.journal_of(session)) as log:

@@ -18,7 +18,9 @@ from ledger.storage.files import modified
 from ledger.storage.journal import Journal
 from ledger.storage.layout import Layout
 from ledger.storage.locks import Lock
+from ledger.storage.loose import quarantine
 from ledger.storage.program import failure, require_git, run_git
+from ledger.storage.refs import left_by_packing
 from ledger.storage.switches import ALL, require_on
 
 PRUNED_AFTER = "2.weeks.ago"
@@ -56,6 +58,8 @@ def gc(layout: Layout, *, timeout: float = 0.0, is_full: bool = False) -> list[M
     """
     require_on(layout, ALL)
     with Lock(layout.maintenance_lock).hold(timeout):
+        for git_dir in layout.repositories:
+            quarantine(left_by_packing(git_dir), layout.quarantine)
         done = [_maintain(git_dir, is_full) for git_dir in layout.repositories]
         cut_journals(layout)
         _discard_left_locks(layout)
