@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ledger.actions.append import append_private
+from ledger.actions.append import Draft, append_private
 from ledger.actions.find import main_tip
 from ledger.actions.read import read_key, seen_by
 from ledger.actions.session import Session
@@ -12,7 +12,7 @@ from ledger.actions.tip import own_tip
 from ledger.actions.view import Both, view
 from ledger.actions.writers import Target, adding, incrementing, setting
 from ledger.api import Ledger
-from ledger.core.state import Reader, State
+from ledger.core.state import Reader, State, task_path
 from ledger.errors import NewerFormatError
 
 
@@ -97,3 +97,15 @@ def test_what_cannot_be_merged_is_read_from_the_line_of_the_session(
     assert read_key(ledger.place, "mine", session=one.id).entry.cell.value == 1
     assert read_key(ledger.place, "theirs", session=one.id).entry.cell.value == 2
     assert read_key(ledger.place, "count", session=one.id).entry.cell.value == 11
+
+
+def test_a_step_that_changed_nothing_on_its_line_counts_where_the_other_side_has_the_task(ledger: Ledger) -> None:
+    one, two = ledger.session("agent", "1"), ledger.session("agent", "2")
+    apart(ledger, one, one._entrance, Draft("note.added", {"text": "begun"}))
+    two.write([Draft("task.created", {"task": "t", "title": "Something"})])
+    apart(ledger, one, Draft("task.started", {"task": "t"}))
+    seen = seen_by(ledger.place, one.id).get(task_path("t"))
+    one.publish()
+    assert seen == seen_by(ledger.place, None).get(task_path("t"))
+    assert seen is not None
+    assert (seen["status"], seen["to"]) == ("started", one.id)

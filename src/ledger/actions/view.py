@@ -26,10 +26,16 @@ def view(store: EventStore, main: Oid, own: Oid | None) -> Reader:
     return Both(store, main, own)
 
 
+# A step at a task that another session is at changes nothing, nor does one at a task that is not there; merged with what
+# the other side did, it may. So that a document is as it was does not show that nobody named it.
+_UNCHANGED_BY_SOME = ("tasks/", "leases/")
+
+
 class Both:
     """The state that the merge of two lines would have, read on demand.
 
-    A unit that only one side has changed since their merge base is read there; events are read for the others alone.
+    A unit that only one side has changed since their merge base is read there; events are read for the others alone,
+    and for tasks and leases.
     """
 
     def __init__(self, store: EventStore, main: Oid, own: Oid) -> None:
@@ -38,6 +44,8 @@ class Both:
 
     def get(self, path: str) -> Document | None:
         """The document at `path`, or None."""
+        if path.startswith(_UNCHANGED_BY_SOME):
+            return self._merged.get(path)
         unit = unit_of(path)
         unit = path if unit.endswith("/") else unit  # a session's folder may be large, and is its own session's alone
         bases, mine, theirs = self._bases, read_unit(self._main, unit), read_unit(self._own, unit)
