@@ -26,8 +26,8 @@ def view(store: EventStore, main: Oid, own: Oid | None) -> Reader:
     return Both(store, main, own)
 
 
-# A step at a task that another session is at changes nothing, nor does one at a task that is not there; merged with what
-# the other side did, it may. So that a document is as it was does not show that nobody named it.
+# A step at a task that another session is at changes nothing, nor does one at a task that is not there; merged with
+# what the other side did, it may. So that a document is as it was does not show that nobody named it.
 _UNCHANGED_BY_SOME = ("tasks/", "leases/")
 
 
