@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -387,3 +388,23 @@ def test_a_ledger_that_cannot_be_written_is_verified_all_the_same(git: Git, root
         assert checked(git).ok
     finally:
         subprocess.run(["umount", "-l", str(root)], check=True)
+
+
+def test_a_history_that_somebody_writes_to_meanwhile_is_not_called_rewritten(root: Path) -> None:
+    done = threading.Event()
+
+    def write() -> None:
+        with open_ledger(root, durability="none") as ledger:
+            me = ledger.session("a", "writer")
+            while not done.is_set():
+                me.increment("count")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        with open_ledger(root) as ledger:
+            found = [problem.kind for _ in range(30) for problem in verify(ledger.place).problems]
+    finally:
+        done.set()
+        writer.join()
+    assert found == []

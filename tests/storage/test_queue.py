@@ -144,6 +144,7 @@ def test_the_ticket_of_a_killed_one_holds_nobody_up(path: Path, start: Start) ->
         killed.wait()
         behind = start(1, 0)
         while left[0] in tickets(path):
+            assert behind.poll() is None
             time.sleep(0.002)
     assert heard(behind) == "held"
 

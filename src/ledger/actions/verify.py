@@ -183,10 +183,12 @@ def _read_ref(place: Place, name: str) -> Oid | None:
 
 def _rewritten(place: Place, known: _Known) -> Iterator[Problem]:
     """The heads that were seen before, and that what is there now no longer reaches."""
-    main, tips = _read_ref(place, MAIN), _tips(place)
     if place.heads is not None and not place.heads.is_intact():
         yield Problem("heads-damaged", None, "heads", "the file of remembered heads is not as it was written")
+    # Before the refs: one that a writer moves in between goes on from there. The other way round it would seem to be
+    # behind what was remembered of it, and a history that somebody writes to would be called a rewritten one.
     remembered = place.heads.all() if place.heads is not None else {}
+    main, tips = _read_ref(place, MAIN), _tips(place)
     for ref, oid in remembered.items():
         here = [main] if ref == MAIN and main is not None else [] if ref == MAIN else tips
         if not _reaches(place, here, oid):
