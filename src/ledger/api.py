@@ -212,10 +212,11 @@ class Ledger:
 
         try:
             require_on(layout, ALL)
-            self.restored = restore_journal(self.place)
-            self.restored.rewritten += rewritten
+            self.restored = restore_journal(self.place, lambda: bool(rewritten) or needs_restoring(layout))
         except LedgerError as error:
             self.unrestored = error
+        if self.restored is not None:
+            self.restored.rewritten += rewritten
 
     def close(self) -> None:
         """Give back what is held open."""

@@ -343,6 +343,25 @@ def test_a_session_that_begins_while_restoration_waits_is_left_alone(root: Path)
         assert [record.oid for record in journal.read(layout.journal_of(me.id)).records][-1:] == [*acked]
 
 
+def test_of_many_that_open_a_ledger_at_once_one_restores_it(root: Path) -> None:
+    layout = Layout(root)
+    with open_ledger(root) as ledger:
+        ledger.session("agent", "1").set("k", 1)
+    restart(root)
+    opened: list[Ledger] = []
+    openings = [threading.Thread(target=lambda: opened.append(open_ledger(root))) for _ in range(4)]
+    with Queue(layout.queue_lock).hold(0):
+        for opening in openings:
+            opening.start()
+        time.sleep(0.3)  # long enough to find that it is due; who is late finds that it is not
+    for opening in openings:
+        opening.join()
+    assert sorted(one.restored is not None for one in opened) == [False, False, False, True]
+    assert [one.unrestored for one in opened] == [None] * 4
+    for one in opened:
+        one.close()
+
+
 def test_more_sessions_than_a_process_may_open_files_come_back(root: Path) -> None:
     for number in range(60):
         with open_ledger(root) as ledger:

@@ -7,7 +7,7 @@ holds raw commits; their trees follow from the law; and a ref is the join of wha
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -61,15 +61,21 @@ class Restored:
         return bool(self.commits or self.recommitted or self.refs or self.rewritten or self.quarantined or self.lost)
 
 
-def restore_journal(place: Place) -> Restored:
-    """Bring back every acknowledged event, and leave nothing damaged in anybody's way.
+def restore_journal(place: Place, is_due: Callable[[], bool] = lambda: True) -> Restored | None:
+    """Bring back every acknowledged event, and leave nothing damaged in anybody's way; None where that is not due.
 
     Waits until nobody writes, then holds all writers off. Damaged files are moved to `quarantine/`, never
     deleted. Raises BusyError where a writer does not come to an end, StorageError where the disk refuses.
     """
     layout = place.layout
     if layout is None:
-        return Restored()
+        return None
+    with Lock(layout.recovery_lock).hold(LOCK_SECONDS):
+        # Asked again: of many that open a ledger after an unclean stop one restores, and the others have waited for it.
+        return _restore(place, layout) if is_due() else None
+
+
+def _restore(place: Place, layout: Layout) -> Restored:
     started = time.perf_counter()
     done = Restored()
     with _alone(layout) as journals:
@@ -334,11 +340,10 @@ def _alone(layout: Layout) -> Iterator[list[Path]]:
 
     Gives the journals whose sessions are held off: one that begins meanwhile is left to its writer.
     """
-    with Lock(layout.recovery_lock).hold(LOCK_SECONDS):
-        journals = sorted(layout.journal.glob("*.journal"))
-        sessions = [layout.session_lock(path.stem) for path in journals]
-        with hold_all(sessions, LOCK_SECONDS), Queue(layout.queue_lock).hold(LOCK_SECONDS):
-            yield journals
+    journals = sorted(layout.journal.glob("*.journal"))
+    sessions = [layout.session_lock(path.stem) for path in journals]
+    with hold_all(sessions, LOCK_SECONDS), Queue(layout.queue_lock).hold(LOCK_SECONDS):
+        yield journals
 
 
 def _last_write(place: Place) -> float:
