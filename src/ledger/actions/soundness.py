@@ -15,6 +15,7 @@ from ledger.storage.journal import JournalRecord
 from ledger.storage.layout import MAIN, Layout
 from ledger.storage.locks import Lock
 from ledger.storage.loose import quarantine
+from ledger.storage.reached import Reached
 from ledger.storage.refs import bad_refs
 from ledger.storage.store import EventStore, Oid
 
@@ -106,15 +107,16 @@ def _is_kept(layout: Layout, store: GitStore, path: Path) -> bool:
     moves = [record for record in records if record.refs]
     if not all(_is_whole(store, record) for record in records):
         return False
-    if not moves or _is_moved(store, moves[-1]):
+    reached = Reached(store, layout.reached)
+    if not moves or _is_moved(store, reached, moves[-1]):
         return True
     # Its writer is between the record and the move, or has moved by now, or was killed there.
-    return Lock(layout.session_lock(path.stem)).is_held() or _is_moved(store, moves[-1])
+    return Lock(layout.session_lock(path.stem)).is_held() or _is_moved(store, reached, moves[-1])
 
 
-def _is_moved(store: GitStore, record: JournalRecord) -> bool:
+def _is_moved(store: GitStore, reached: Reached, record: JournalRecord) -> bool:
     tips = [store.ref(ref) for ref in record.refs]
-    return all(tip is not None and store.is_ancestor(record.oid, tip) for tip in tips)
+    return all(tip is not None and reached.is_ancestor(record.oid, tip) for tip in tips)
 
 
 def _is_whole(store: GitStore, record: JournalRecord) -> bool:

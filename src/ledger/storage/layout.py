@@ -175,6 +175,11 @@ class Layout:
         return self.index / "seen.sqlite"
 
     @property
+    def reached(self) -> Path:
+        """The projection of which commit is below which."""
+        return self.index / "reached"
+
+    @property
     def logs(self) -> Path:
         """The program's own logs."""
         return self.root / "logs"
