@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import BusyError, RefusedError, StorageError
-from ledger.storage.settings_file import LARGEST, read, remove, write
+from ledger.storage.settings_file import LARGEST, make_folders, read, remove, write
 
 
 def test_what_is_written_is_read_and_the_folders_made_for_it_are_told(tmp_path: Path) -> None:
@@ -27,6 +27,18 @@ def test_a_folder_in_which_something_else_lies_stays(tmp_path: Path) -> None:
     (tmp_path / "a/other").touch()
     remove(tmp_path / "a/b.json", tmp_path, made)
     assert [p.name for p in (tmp_path / "a").iterdir()] == ["other"]
+
+
+def test_folders_are_made_within_bounds_and_told_and_go_with_a_file_that_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    assert make_folders(tmp_path / "in/a/b", tmp_path / "in") == [tmp_path / "in/a", tmp_path / "in/a/b"]
+    assert make_folders(tmp_path / "in/a/b", tmp_path / "in") == []
+    (tmp_path / "in/out").symlink_to(tmp_path)
+    with pytest.raises(RefusedError, match="leads out of"):
+        make_folders(tmp_path / "in/out/c", tmp_path / "in")
+    remove(tmp_path / "in/a/b/gone", tmp_path / "in", [tmp_path / "in/a", tmp_path / "in/a/b"])
+    remove(tmp_path / "in/a/b/gone", tmp_path / "in", [tmp_path / "in/a"])
+    assert [path.name for path in (tmp_path / "in").iterdir()] == ["out"]
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o444])

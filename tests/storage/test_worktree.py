@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.storage.worktree import Worktree, find_worktree
+from ledger.storage.worktree import Worktree, find_worktree, is_passed_over, main_of, staged
 
 
 def git(*arguments: str | Path) -> None:
@@ -60,3 +60,31 @@ def test_git_is_asked_where_head_does_not_say_the_branch(tmp_path: Path) -> None
     if made.returncode != 0:
         pytest.skip("this git has no reftable format")
     assert find_worktree(folder) == Worktree(folder, "main")
+
+
+def test_a_linked_worktree_has_the_main_one_where_git_keeps_it(project: Path, tmp_path: Path) -> None:
+    git("-C", project, "worktree", "add", "-q", tmp_path / "linked")
+    assert main_of(tmp_path / "linked") == project
+    assert main_of(project) == project
+    assert main_of(tmp_path) == tmp_path
+
+
+def test_worktrees_of_a_bare_repository_have_no_main_one(project: Path, tmp_path: Path) -> None:
+    git("clone", "-q", "--bare", project, tmp_path / "bare.git")
+    git(f"--git-dir={tmp_path}/bare.git", "worktree", "add", "-q", tmp_path / "linked")
+    assert main_of(tmp_path / "linked") == tmp_path / "linked"
+
+
+def test_a_file_is_read_as_git_has_it_in_its_index(project: Path, tmp_path: Path) -> None:
+    (project / "a").write_text("staged")
+    git("-C", project, "add", "a")
+    (project / "a").write_text("changed since")
+    assert staged(project, "a") == b"staged"
+    assert staged(project, "b") is None
+    assert staged(tmp_path, "a") is None
+
+
+def test_what_any_rule_ignores_is_passed_over(project: Path, tmp_path: Path) -> None:
+    (project / ".gitignore").write_text("local/\n*.log\n")
+    assert [is_passed_over(project, name) for name in ("local/x", "a.log", "b")] == [True, True, False]
+    assert is_passed_over(tmp_path, "b"), "where no git is, nothing shows in its status"

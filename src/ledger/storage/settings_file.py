@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from ledger.errors import BusyError, RefusedError
@@ -46,14 +47,21 @@ def write(path: Path, within: Path, before: bytes | None, after: bytes, *, is_ow
     return made
 
 
-def remove(path: Path, within: Path, folders: list[Path]) -> None:
+def remove(path: Path, within: Path, folders: Sequence[Path]) -> None:
     """Delete a file, and those of the folders that are empty then. Raises RefusedError and StorageError."""
     target = _target(path, within)
-    with refusals(path):
+    with refusals(path), contextlib.suppress(NotADirectoryError):
         target.unlink(missing_ok=True)
-        for folder in reversed(folders):
-            with contextlib.suppress(OSError):  # something else is in it, or it is gone
-                folder.rmdir()
+    for folder in reversed(folders):
+        with contextlib.suppress(OSError):  # something else is in it, or it is gone
+            folder.rmdir()
+
+
+def make_folders(folder: Path, within: Path) -> list[Path]:
+    """Make a folder and what it lies in; returns those that had to be made. Raises RefusedError and StorageError."""
+    target = _target(folder, within)
+    with refusals(folder):
+        return _make_folders(target)
 
 
 def _target(path: Path, within: Path) -> Path:
@@ -63,7 +71,7 @@ def _target(path: Path, within: Path) -> Path:
     if not target.is_relative_to(root):
         raise RefusedError(
             f"{path} is a link that leads out of {root}: to {target}",
-            hint="make it a file of its own, or put the hooks there yourself: --dry-run shows them",
+            hint="make it a file of its own, then try again",
         )
     return target
 

@@ -29,6 +29,33 @@ def find_worktree(start: Path) -> Worktree | None:
     return None
 
 
+def main_of(worktree: Path) -> Path:
+    """The main worktree of a linked one, where git keeps the two side by side as usual; else the worktree itself.
+
+    One whose git folder has another name, a bare repository's for example, has no main worktree.
+    """
+    own, common = opening.own_git_folder(worktree), opening.git_folder(worktree)
+    if own is None or common is None or own.resolve() == common.resolve() or common.name != ".git":
+        return worktree
+    return common.parent
+
+
+def staged(worktree: Path, name: str) -> bytes | None:
+    """The bytes of a file of the worktree as git has them in its index; None where git does not track it."""
+    own = opening.own_git_folder(worktree)
+    ran = None if own is None else run_git(own, ["cat-file", "blob", f":{name}"])
+    return ran.out if ran is not None and ran.code == 0 else None
+
+
+def is_passed_over(worktree: Path, name: str) -> bool:
+    """Whether `git status` says nothing of an untracked file of that name: some rule ignores it, or git is not here."""
+    own = opening.own_git_folder(worktree)
+    if own is None:
+        return True
+    asked = ["-C", str(worktree), "--work-tree=.", "check-ignore", "--quiet", "--", name]
+    return run_git(own, asked).code == 0
+
+
 def _branch(git_dir: Path) -> str:
     try:
         head = (git_dir / "HEAD").read_text(encoding="utf-8", errors="replace").strip()
