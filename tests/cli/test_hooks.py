@@ -58,11 +58,11 @@ def test_a_hook_stands_as_its_agent_takes_it(project: Path, run: Run, agent: str
 
 def test_a_dry_run_writes_nothing(project: Path, run: Run) -> None:
     shown = run("hooks", "install", "claude-code", "--dry-run")
-    assert shown.out.startswith('.claude/settings.json\n  + {\n  +   "hooks": {\n')
+    assert shown.out.startswith(".claude/settings.json, a new file\n  hooks  SessionStart, UserPromptSubmit, ")
     assert not (project / ".claude").exists()
     run("hooks", "install", "claude-code")
     before = (project / ".claude/settings.json").read_bytes()
-    assert "  - {" in run("hooks", "uninstall", "claude-code", "--dry-run").out
+    assert run("hooks", "uninstall", "claude-code", "--dry-run").out == ".claude/settings.json: deleted\n"
     assert (project / ".claude/settings.json").read_bytes() == before
     assert run("hooks", "install", "claude-code", "--dry-run").out == ".claude/settings.json: is as it should be\n"
 
@@ -145,10 +145,15 @@ def test_hooks_that_a_team_has_committed_are_left_as_they_are(project: Path, run
     run("hooks", "install", "claude-code")
     path = project / ".claude/settings.json"
     committed = path.read_bytes()
+    subprocess.run(["git", "add", "."], check=True)
     (project / ".git/ledger/installed.json").unlink()
     assert run("hooks", "install", "claude-code").out.endswith("as it was\n")
-    run("down")
+    done = run("down")
     assert path.read_bytes() == committed
+    assert done.err.startswith(
+        ".claude/settings.json keeps our hooks: they are in git, so they are the team's. "
+        "To take them out: ledger hooks uninstall claude-code\n"
+    )
     assert run("hooks", "uninstall", "claude-code").code == 0
     assert json.loads(path.read_text()) == {}
 
@@ -158,13 +163,6 @@ def test_the_line_is_put_in_only_where_nobody_has_one(project: Path, run: Run, h
     (home / ".claude/settings.json").write_text('{"statusLine": {"type": "command", "command": "date"}}')
     run("hooks", "install", "claude-code", "--local")
     assert "statusLine" not in json.loads((project / ".claude/settings.local.json").read_text())
-
-
-def test_a_file_of_this_clone_alone_is_named_as_one_that_git_would_take(project: Path, run: Run) -> None:
-    assert run("hooks", "install", "claude-code", "--local").err == (
-        ".claude/settings.local.json names paths of this machine: keep it out of commits\n"
-        "They count from an agent's next start on. To see that they work: ledger doctor\n"
-    )
 
 
 def test_the_line_runs_as_its_agent_runs_it(project: Path, run: Run) -> None:
@@ -225,7 +223,11 @@ def test_settings_that_cannot_be_read_any_more_are_told_and_left(project: Path, 
     path.write_text(path.read_text()[:-3])
     (state,) = (one["state"] for one in json.loads(run("hooks", "status", "--json").out)["files"])
     assert state == "unreadable"
-    assert wrong(run)[0].startswith(f"{path} cannot be changed: line ")
+    assert wrong(run)[0].startswith("our hooks still stand in it, but: line ")
+    path.write_text('{"theme": ')
+    assert wrong(run) == ["our hooks stood in it, but: line 1, column 11: a value is expected here"]
+    path.write_text("{}")
+    assert json.loads(run("hooks", "status", "--json").out)["files"] == []
 
 
 def test_settings_that_are_not_utf_8_are_refused_with_the_place(project: Path, run: Run) -> None:

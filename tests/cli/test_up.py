@@ -40,6 +40,8 @@ KEPT = {
     ".factory/settings.json": '/* ours */ {\n  "b": 1, "a": [1, 2,],\n}\n\n',
 }
 
+CLAUDES = DIALECTS["claude-code"].HOOKS
+
 
 @pytest.fixture
 def project(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -129,16 +131,51 @@ def test_up_again_changes_nothing(project: Path, run: Run) -> None:
     assert contents(project).keys() == {".cursor/hooks.json 644"}
 
 
-def test_a_dry_run_shows_every_line_and_writes_nothing(five: Path, run: Run) -> None:
-    before = contents(five)
-    shown = run("up", "--dry-run")
-    assert (shown.code, shown.err) == (0, "")
-    assert contents(five) == before
-    assert not (five / ".git/ledger").exists()
-    lines = [line for line in shown.out.splitlines() if re.match(r"  [+-] ", line)]
-    assert sum('"command": "exec sh -c' in line for line in lines) + sum(
-        line.count('"command": "exec sh -c') - 1 for line in lines if line.count('"command": "exec sh -c') > 1
-    ) == sum(len(DIALECTS[name].HOOKS) for name in ("claude-code", "codex", "gemini", "cursor", "droid"))
+FINDS = """\
+exec sh -c 'd=${CLAUDE_PROJECT_DIR:-$PWD}; \
+until [ -e "$d/.git" ] || [ -e "$d/.ledger" ] || [ "$d" = "${d%/*}" ]; do d=${d%/*}; done; \
+g=$d/.git; [ -f "$g" ] && read -r _ g <"$g" && case $g in /*) ;; *) g=$d/$g;; esac; \
+c=.; [ -f "$g/commondir" ] && read -r c <"$g/commondir"; case $c in /*) g=$c;; *) g=$g/$c;; esac; \
+h=${LEDGER_DIR:-$g/ledger}/hook; [ -e "$h" ] || h=$d/.ledger/hook; \
+[ -x "$h" ] && [ -O "$h" ] && exec "$h" "$@"; exit 0' ledger AGENT EVENT"""
+
+
+def test_a_dry_run_shows_all_that_would_be_written_each_command_once_and_writes_nothing(
+    project: Path, run: Run
+) -> None:
+    furnish(project, ".codex/hooks.json")
+    own = project / ".git/hooks/post-commit"
+    own.write_text("#!/bin/sh\n")
+    before, shims = contents(project), hooks_folder(project)
+    assert run("up", "--dry-run") == (
+        0,
+        f"""\
+.git/ledger, the ledger: a new folder
+.codex/hooks.json
+  hooks  PreToolUse, SessionStart, UserPromptSubmit, PostToolUse, SubagentStart, SubagentStop, PreCompact, Stop, \
+Interrupt, SessionEnd
+.cursor/hooks.json
+  hooks  stop, sessionStart, beforeSubmitPrompt, preToolUse, postToolUse, postToolUseFailure, subagentStart, \
+subagentStop, preCompact, sessionEnd
+Each hook runs: {FINDS}
+.git/hooks
+  hooks  post-commit, post-checkout, post-merge, post-rewrite, pre-push
+  post-commit: the hook that is there becomes post-commit.before-ledger, and runs first
+""",
+        "",
+    )
+    assert (contents(project), hooks_folder(project)) == (before, shims)
+    assert not (project / ".git/ledger").exists()
+
+
+def test_a_dry_run_has_the_whole_text_for_programs(project: Path, run: Run) -> None:
+    plan = json.loads(run("up", "--dry-run", "--json").out)
+    run("up", "--yes")
+    assert plan["files"][0]["after"] == (project / ".cursor/hooks.json").read_text()
+    assert plan["created"] is True
+    assert run("up", "--dry-run").out == (
+        ".git/ledger, the ledger: is there\n.cursor/hooks.json: is as it should be\n.git/hooks: is as it should be\n"
+    )
 
 
 def test_nobody_is_asked_where_nobody_could_answer(project: Path, run: Run) -> None:
@@ -175,7 +212,7 @@ def test_on_a_terminal_it_shows_everything_and_asks(project: Path) -> None:
     code, shown = on_a_terminal("up", typed="n\n")
     assert code == 1
     assert ".cursor/hooks.json" in shown
-    assert '"sessionStart": [' in shown
+    assert "  hooks  stop, sessionStart, " in shown
     assert "Nothing was written." in shown
     assert contents(project) == before
     assert not (project / ".git/ledger").exists()
@@ -204,14 +241,29 @@ def test_purge_on_a_terminal_names_the_way_to_keep_a_copy_and_asks(project: Path
     assert not (project / ".git/ledger").exists()
 
 
-def test_settings_that_cannot_be_read_are_left_alone_and_named(project: Path, run: Run) -> None:
+def test_settings_that_cannot_be_read_are_left_alone_and_named_and_others_recorded(project: Path, run: Run) -> None:
     furnish(project, ".gemini/settings.json")
     (project / ".gemini/settings.json").write_text('{"theme": }')
     done = run("up", "--yes")
-    assert done.code == 0
+    assert done.code == 1
+    assert done.out == "cursor       .cursor/hooks.json  written  10 of 10 hooks arrived\n"
     assert (project / ".gemini/settings.json").read_text() == '{"theme": }'
-    assert f"gemini is left out: {project}/.gemini/settings.json cannot be changed:" in done.err
-    assert "line 1, column 11: a value is expected here" in done.err
+    assert done.err == (
+        f"gemini is left out: {project}/.gemini/settings.json cannot be changed:\n"
+        "  line 1, column 11: a value is expected here\n"
+        "  hint: nothing was written; mend the file, then try again\n"
+        "git          installed: post-commit, post-checkout, post-merge, post-rewrite, pre-push\n"
+        f"Recording cursor in {project}, from each one's next start on. Not recorded: gemini, as said above.\n"
+    )
+
+
+def test_where_the_only_agents_settings_cannot_be_read_up_says_no(project: Path, run: Run) -> None:
+    (project / ".cursor/hooks.json").write_text("{")
+    dry, done = run("up", "--dry-run"), run("up", "--yes")
+    assert (dry.code, done.code) == (1, 1)
+    assert dry.err.startswith(f"cursor is left out: {project}/.cursor/hooks.json cannot be changed:\n  line 1, ")
+    assert done.err.startswith(dry.err)
+    assert done.err.endswith("\nNot recorded: cursor, as said above.\n")
 
 
 def test_what_others_change_meanwhile_is_kept_by_down(project: Path, run: Run) -> None:
@@ -231,15 +283,54 @@ def test_files_and_folders_that_up_made_are_gone_after_down(home: Path, project:
     assert (home / ".factory").is_dir()
 
 
-def test_down_goes_on_where_one_file_cannot_be_read(project: Path, run: Run) -> None:
+def test_down_goes_on_where_one_file_cannot_be_read_and_a_second_one_finishes(project: Path, run: Run) -> None:
     furnish(project, ".codex/hooks.json")
     run("up", "--yes")
     broken = project / ".codex/hooks.json"
-    broken.write_text(broken.read_text()[:-2])
-    code, _, err = run("down")
-    assert code == 4
-    assert ".codex/hooks.json cannot be changed" in err
+    whole = broken.read_text()
+    for text in (whole[:-2], "{"):  # with ours in it still, and without
+        broken.write_text(text)
+        code, _, err = run("down")
+        assert code == 1
+        assert err.startswith("error: .codex/hooks.json could not be changed, and keeps what is ours:\n  line ")
+        assert err.endswith("  hint: put that right, then: ledger down\n")
+        assert broken.read_text() == text
     assert (project / ".cursor/hooks.json").read_text() == KEPT[".cursor/hooks.json"]
+    broken.write_text(whole)
+    assert run("down").code == 0
+    assert broken.read_text() == KEPT[".codex/hooks.json"]
+
+
+@pytest.mark.parametrize("is_made_anew", [True, False])
+def test_hooks_that_have_outlived_their_ledger_are_told_and_taken_out(
+    five: Path, run: Run, *, is_made_anew: bool
+) -> None:
+    (five / ".claude/settings.json").unlink()
+    (five / ".gemini/settings.json").write_text("{}")  # that an empty list of hooks stood there, nobody could tell
+    before, shims = contents(five), hooks_folder(five)
+    run("up", "--yes")
+    shutil.rmtree(five / ".git/ledger")
+    told = run("hooks", "status")
+    assert told.code == 1
+    assert told.out.startswith(f"claude-code  .claude/settings.json   installed  {len(CLAUDES)} hooks\n")
+    assert told.err.endswith(
+        f"They do nothing: no ledger belongs to {five}. To record again: ledger up. To take them out: ledger down\n"
+    )
+    if is_made_anew:
+        run("up", "--yes")
+    done = run("down")
+    assert done.code == 0, done.err
+    assert "claude-code  .claude/settings.json   deleted\n" in done.out
+    assert (contents(five), hooks_folder(five)) == (before, shims)
+    assert run("hooks", "status").code == (0 if is_made_anew else 3)
+
+
+def test_settings_of_which_nobody_knows_who_made_them_are_left_empty_and_that_is_said(project: Path, run: Run) -> None:
+    (project / ".cursor/hooks.json").write_text("{  }")
+    run("up", "--yes")
+    (project / ".git/ledger/installed.json").unlink()
+    assert run("down").out.startswith("cursor  .cursor/hooks.json  taken out, and nothing else is in it\n")
+    assert json.loads((project / ".cursor/hooks.json").read_text()) == {"version": 1}
 
 
 def test_purge_deletes_the_ledger_only_where_that_is_said(project: Path, run: Run) -> None:
@@ -311,14 +402,20 @@ def test_where_no_agent_is_up_says_so(home: Path, run: Run, monkeypatch: pytest.
     assert done.err.endswith("No agent was found here. With one installed: ledger hooks install AGENT\n")
 
 
+def git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout
+
+
 def test_local_writes_nothing_that_others_see(five: Path, run: Run, home: Path) -> None:
     before = contents(five)
     done = json.loads(run("up", "--yes", "--local", "--json").out)
     assert {(one["agent"], one["scope"]) for one in done["files"]} == {
-        (name, "local" if name == "claude-code" else "user")
-        for name in ("claude-code", "codex", "gemini", "cursor", "droid")
+        ("claude-code", "local"),
+        ("claude-code", "exclude"),
+        *((name, "user") for name in ("codex", "gemini", "cursor", "droid")),
     }
     assert {name: data for name, data in contents(five).items() if "local" not in name} == before
+    assert "local" not in git("status", "--short", "--untracked-files=all")
     assert json.loads((five / ".claude/settings.local.json").read_text())["statusLine"]["type"] == "command"
     run("down")
     assert contents(five) == before

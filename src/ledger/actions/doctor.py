@@ -124,6 +124,9 @@ def _trust(where: Where, found: list[Registered]) -> Iterator[Check]:
     trust = trust_of(where)
     if trust.unknown:
         yield Check("codex trust", False, f"cannot be asked: {trust.unknown}", BY_HAND)
+    elif not trust.hooks and trust.missing:
+        detail = f"codex reads no hooks in this worktree: {trust.missing} is missing"
+        yield Check("codex trust", False, detail, MEND)
     elif not trust.hooks:
         yield Check("codex trust", False, "codex sees none of our hooks: it does not trust the folder yet", BY_HAND)
     else:

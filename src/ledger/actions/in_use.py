@@ -29,7 +29,8 @@ def past_sessions(where: Where) -> list[Path]:
 
 def _signs(where: Where, agent: Agent) -> Iterator[bool]:
     folder = agent.files["shared"].split("/", 1)[0]
-    yield folder != _NOT_A_SIGN and (where.project / folder).is_dir()
+    places = {where.project, target_of(where, agent, "shared").root}
+    yield folder != _NOT_A_SIGN and any((place / folder).is_dir() for place in places)
     yield _home(where, agent).is_dir()
     yield any(shutil.which(program, path=where.environment.get("PATH")) for program in agent.programs)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import sys
@@ -17,12 +18,16 @@ from ledger.recording.payloads.dialects import DIALECTS
 from ledger.recording.registering import AGENTS, SCOPES, Agent, Hook, Scope, copilot_file, statusline
 from ledger.storage import launcher, opening, settings_file
 from ledger.storage.layout import Layout
+from ledger.storage.worktree import main_of
 
 # What the launcher's commands have in common (storage/launcher.py), as they are or spelled in JSON; the line's; and how
 # the plugin begins.
 _OURS = re.compile(
     r'ledger/hook(?![\w.-])|exec \\?"\$h\\?" \\?"\$@\\?"; exit 0|-m ledger statusline|`ledger hooks install`'
 )
+
+# The launcher that a command of one machine names.
+_LAUNCHER = re.compile(r"exec sh -c 'h=\$0; [^']*' ('[^']*'|[^\s']+) ")
 
 # Silent once the interpreter is gone.
 _RUN_LINE = '[ -x "$0" ] && exec "$0" -I -m ledger statusline "$@"; exit 0'
@@ -41,27 +46,34 @@ class Where(NamedTuple):
 
 
 class Target(NamedTuple):
-    """One settings file of one agent, and the folder that no link may lead out of."""
+    """One settings file of one agent, and the folder that no link may lead out of.
+
+    `scope` is one of an agent's, or says what else is written for its sake (`trust`, `exclude`).
+    """
 
     agent: Agent
-    scope: Scope
+    scope: str
     path: Path
     root: Path
 
 
 class Change(NamedTuple):
-    """What a file holds and shall hold; None stands for no file. `without` is what it holds without us."""
+    """What a file holds and shall hold; None stands for no file. `without` is what it holds without us.
+
+    `folder` is one that is missing, and without which the agent does not look into the file.
+    """
 
     target: Target
     before: bytes | None
     after: bytes
     without: bytes | None
     made: tuple[settings.Path, ...] | None
+    folder: Path | None = None
 
     @property
     def is_needed(self) -> bool:
         """Whether there is anything to write."""
-        return self.before != self.after
+        return self.before != self.after or self.folder is not None
 
 
 def equip(layout: Layout) -> bool:
@@ -90,7 +102,8 @@ def target_of(where: Where, agent: Agent, scope: Scope) -> Target:
             f"{agent.name} has no settings of one clone alone", hint="use --user, or the project's shared ones"
         )
     if scope != "user":
-        return Target(agent, scope, where.project / agent.files[scope], where.project)
+        folder = main_of(where.project) if agent.reads_main else where.project
+        return Target(agent, scope, folder / agent.files[scope], folder)
     moved = where.environment.get(agent.moved_by) if agent.moved_by else None
     folder = Path(moved) if moved else _usual_home(where, agent)
     return Target(agent, scope, folder / agent.files[scope], Path(moved) if moved else where.home)
@@ -106,10 +119,9 @@ def plan(where: Where, target: Target) -> Change:
     before = settings_file.read(target.path, target.root)
     hooks = hooks_of(where, target)
     if target.agent.entry is None:
-        after = own_file(target.agent, hooks).encode()
-        return Change(target, before, after, _foreign(target, before), None)
+        return Change(target, before, own_file(target.agent, hooks).encode(), _foreign(target, before), None)
     text = text_of(before, target.path)
-    known = _known(where, target.path)
+    known = known_of(where, target.path)
     made = known.made if known is not None else None if settings.mine(text, is_ours, str(target.path)) else ()
     added = settings.add(text, _wanted(where, target, hooks), is_ours, str(target.path))
     without = settings.remove(text, is_ours, made, str(target.path))
@@ -117,22 +129,43 @@ def plan(where: Where, target: Target) -> Change:
         known is not None and known.before is None and settings.says_nothing(without)
     )
     all_made = None if made is None else (*made, *added.made)
-    return Change(target, before, _bytes(added.text), _bytes(without) if was_there else None, all_made)
+    folder = missing_folder(where, target)
+    return Change(target, before, _bytes(added.text), _bytes(without) if was_there else None, all_made, folder)
+
+
+def missing_folder(where: Where, target: Target) -> Path | None:
+    """The folder of this worktree without which the agent does not look into the main one's settings, if it is not
+    there.
+    """
+    folder = where.project / Path(target.agent.files["shared"]).parts[0]
+    is_asked = target.agent.reads_main and target.scope == "shared" and target.root != where.project
+    return folder if is_asked and not folder.is_dir() else None
 
 
 def carry_out(where: Where, change: Change) -> None:
     """Write what was planned and remember what was there. Raises BusyError, RefusedError and StorageError."""
-    target, known = change.target, _known(where, change.target.path)
-    if not change.is_needed:
-        return
-    folders = settings_file.write(
-        target.path, target.root, change.before, change.after, is_own=target.scope != "shared"
-    )
+    if change.before != change.after:
+        _write(where, change)
+    if change.folder is not None:
+        _make(where, change.target, change.folder)
+
+
+def _write(where: Where, change: Change) -> None:
+    target, known = change.target, known_of(where, change.target.path)
+    is_own = target.scope in ("local", "user")
+    folders = settings_file.write(target.path, target.root, change.before, change.after, is_own=is_own)
     kept = (*(() if known is None else known.folders), *folders)
     written = Written(
         target.agent.name, target.scope, target.path, change.without, digest(change.after), change.made, kept
     )
     remember(where.layout, written)
+
+
+def _make(where: Where, target: Target, folder: Path) -> None:
+    """Make a folder, and remember it as that of a file in it which we have not written."""
+    made = settings_file.make_folders(folder, where.project)
+    path = where.project / target.agent.files["shared"]
+    remember(where.layout, Written(target.agent.name, target.scope, path, None, "", None, tuple(made)))
 
 
 def hooks_of(where: Where, target: Target) -> list[Hook]:
@@ -144,7 +177,7 @@ def hooks_of(where: Where, target: Target) -> list[Hook]:
 def command(where: Where, target: Target, event: str) -> str:
     """The command of one hook: in what others share it names no machine's path, wherever that can work."""
     agent = target.agent.name
-    if target.scope == "local" or (target.scope == "shared" and not _is_found(where)):
+    if target.scope == "local" or (target.scope == "shared" and not is_found(where)):
         return launcher.local_command(where.layout, agent, event)
     return launcher.shared_command(agent, event)
 
@@ -152,6 +185,20 @@ def command(where: Where, target: Target, event: str) -> str:
 def is_ours(text: str) -> bool:
     """Whether a command is one of ours."""
     return _OURS.search(text) is not None
+
+
+def launchers(text: str) -> list[Path]:
+    """The launchers that the commands of one machine in a settings file name; others find theirs as they run."""
+    named = dict.fromkeys(found[1].strip("'") for found in _LAUNCHER.finditer(text))
+    return [Path(json.loads(f'"{path}"')) for path in named]
+
+
+def first_text(where: Where, target: Target) -> str:
+    """What is written where an agent has no settings yet."""
+    hooks = hooks_of(where, target)
+    if target.agent.entry is None:
+        return own_file(target.agent, hooks)
+    return settings.add("", _wanted(where, target, hooks), is_ours).text
 
 
 def own_file(agent: Agent, hooks: Sequence[Hook]) -> str:
@@ -173,7 +220,18 @@ def text_of(data: bytes | None, path: Path) -> str:
         ) from None
 
 
-def _is_found(where: Where) -> bool:
+def holds_ours(target: Target) -> bool:
+    """Whether a settings file holds anything of ours; one that cannot be read is looked through as a text."""
+    data = settings_file.read(target.path, target.root)
+    return data is not None and is_ours(data.decode("utf-8", "replace"))
+
+
+def known_of(where: Where, path: Path) -> Written | None:
+    """What this ledger remembers of a file."""
+    return next((one for one in installed(where.layout) if one.path == path), None)
+
+
+def is_found(where: Where) -> bool:
     """Whether who stands in the project finds this ledger, or will once it is there, without being told where it is."""
     found = opening.find(where.project) or opening.place_for(where.project)
     return found.resolve() == where.layout.root.resolve()
@@ -186,10 +244,6 @@ def _bytes(text: str) -> bytes:
 def _usual_home(where: Where, agent: Agent) -> Path:
     moved = where.environment.get("XDG_CONFIG_HOME", "") if agent.home.startswith(".config/") else ""
     return Path(moved, agent.home.removeprefix(".config/")) if moved else where.home / agent.home
-
-
-def _known(where: Where, path: Path) -> Written | None:
-    return next((one for one in installed(where.layout) if one.path == path), None)
 
 
 def _wanted(where: Where, target: Target, hooks: list[Hook]) -> settings.Wanted:
@@ -231,9 +285,3 @@ def _require_once(where: Where, target: Target) -> None:
                 f"{target.agent.name} would run every hook twice: {other.path} has ours already",
                 hint=f"take those out first: ledger hooks uninstall {target.agent.name}",
             )
-
-
-def holds_ours(target: Target) -> bool:
-    """Whether a settings file holds anything of ours; one that cannot be read is looked through as a text."""
-    data = settings_file.read(target.path, target.root)
-    return data is not None and is_ours(data.decode("utf-8", "replace"))

@@ -102,17 +102,20 @@ def uninstall_git(layout: Layout, project: Path) -> list[GitHook]:
 
     One that somebody has changed since is left, and said so. Raises StorageError where the disk refuses.
     """
-    home = _home(layout, project)
-    if home is None:
+    homes = _homes(layout, project)
+    if not homes:
         return []
-    # The project's core.hooksPath may have been set since, and the shims are where it was not set yet.
-    usual = _Home(layout.root.parent / "hooks", home.top)
-    homes = [home, usual] if not home.why_not and home.folder.resolve() != usual.folder.resolve() else [usual]
-    with refusals(home.folder):
+    with refusals(homes[0].folder):
         done = [one for place in homes for one in _uninstalled(place, [*HOOKS, TRAILER])]
         if all(one.state == "removed" for one in done):
             layout.git_hook.unlink(missing_ok=True)
     return done
+
+
+def git_shims(layout: Layout, project: Path) -> list[Path]:
+    """The shims that `uninstall_git` would take out."""
+    places = [(home, hook) for home in _homes(layout, project) for hook in (*HOOKS, TRAILER)]
+    return [path for home, hook in places if (path := _found(home, hook)) is not None]
 
 
 def git_hooks_status(layout: Layout, project: Path) -> list[GitHook]:
@@ -124,6 +127,15 @@ def git_hooks_status(layout: Layout, project: Path) -> list[GitHook]:
         return [_by_hand(home, hook) or GitHook(hook, home.folder / hook, "refused", home.why_not) for hook in HOOKS]
     wished = [TRAILER] if _wishes_trailer(layout, home) else []
     return [_status(layout, home, hook) for hook in (*HOOKS, *wished)]
+
+
+def _homes(layout: Layout, project: Path) -> list[_Home]:
+    """Where shims may be: core.hooksPath may have been set since, and they are where it was not set yet."""
+    home = _home(layout, project)
+    if home is None:
+        return []
+    usual = _Home(layout.root.parent / "hooks", home.top)
+    return [home, usual] if not home.why_not and home.folder.resolve() != usual.folder.resolve() else [usual]
 
 
 def _home(layout: Layout, project: Path) -> _Home | None:
@@ -234,8 +246,11 @@ def _take_out(home: _Home, hook: str, path: Path) -> bool:
 def _status(layout: Layout, home: _Home, hook: str) -> GitHook:
     path, found = _target(home, hook), _found(home, hook)
     if found is None:
-        why_not = _why_not_kept(home, hook, path) if os.path.lexists(path) else ""
-        return _by_hand(home, hook) or GitHook(hook, path, "refused" if why_not else "missing", why_not)
+        if not os.path.lexists(path):
+            return GitHook(hook, path, "missing")
+        why_not = _why_not_kept(home, hook, path)
+        kept = f"the hook that is there becomes {_kept(home, hook).name}, and runs first"
+        return _by_hand(home, hook) or GitHook(hook, path, "refused" if why_not else "missing", why_not or kept)
     if _seal(found) == "broken":
         return GitHook(hook, found, "changed", "somebody has changed it since it was installed")
     if found != path:

@@ -6,9 +6,20 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from ledger.actions.install import Target, Where, holds_ours, hooks_of, is_ours, own_file, targets, text_of
+from ledger.actions.install import (
+    Target,
+    Where,
+    holds_ours,
+    hooks_of,
+    is_ours,
+    known_of,
+    missing_folder,
+    own_file,
+    targets,
+    text_of,
+)
 from ledger.actions.probe import Wire
-from ledger.errors import LedgerError
+from ledger.errors import InvalidError, LedgerError
 from ledger.recording import settings
 from ledger.recording.registering import AGENTS
 from ledger.storage import settings_file
@@ -33,14 +44,30 @@ def registered(where: Where) -> list[Registered]:
 
 def _looked_at(where: Where, target: Target) -> Registered:
     try:
-        if not holds_ours(target):
-            return Registered(target, "absent")
-        data = settings_file.read(target.path, target.root) or b""
-        if target.agent.entry is None:
-            return _own(where, target, text_of(data, target.path))
-        return _spliced(where, target, text_of(data, target.path))
+        if holds_ours(target):
+            return _if_looked_into(where, _read(where, target, "our hooks still stand in it"))
+        known = known_of(where, target.path)
+        # Nobody can say of settings that are broken that ours are gone for good.
+        found = None if known is None else _read(where, target, "our hooks stood in it")
+        return found if found is not None and found.state == "unreadable" else Registered(target, "absent")
     except LedgerError as error:
-        return Registered(target, "unreadable", wrong=(" ".join(error.message.split()),))
+        return Registered(target, "unreadable", wrong=(error.message,))
+
+
+def _read(where: Where, target: Target, still: str) -> Registered:
+    data = settings_file.read(target.path, target.root) or b""
+    try:
+        return (_own if target.agent.entry is None else _spliced)(where, target, text_of(data, target.path))
+    except InvalidError as error:
+        return Registered(target, "unreadable", wrong=(f"{still}, but: {'; '.join(map(str, error.problems))}",))
+
+
+def _if_looked_into(where: Where, one: Registered) -> Registered:
+    """The same, with what is wrong where the agent does not look into the file."""
+    folder = missing_folder(where, one.target)
+    if folder is None:
+        return one
+    return one._replace(wrong=(*one.wrong, f"{one.target.agent.name} does not look into it here: {folder} is missing"))
 
 
 def _spliced(where: Where, target: Target, text: str) -> Registered:

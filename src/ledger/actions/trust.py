@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any, NamedTuple, cast
 
 import ledger
-from ledger.actions.install import Target, Where, is_ours, target_of
+from ledger.actions.install import Target, Where, is_ours, missing_folder, target_of
 from ledger.actions.installed import Written, digest, installed, remember
 from ledger.errors import BusyError, StorageError
 from ledger.recording.registering import AGENTS
@@ -40,10 +40,13 @@ class Hook(NamedTuple):
 
 
 class Trust(NamedTuple):
-    """What Codex runs of ours: None where its program cannot be asked, with the reason."""
+    """What Codex runs of ours; `unknown` says why its program cannot be asked, `missing` names the folder without which
+    it reads no hooks in this worktree.
+    """
 
     hooks: tuple[Hook, ...] = ()
     unknown: str = ""
+    missing: str = ""
 
     @property
     def is_given(self) -> bool:
@@ -55,7 +58,7 @@ def trust_of(where: Where) -> Trust:
     """Whether Codex trusts our hooks in this project; it is asked by its own program."""
     try:
         with _serving(where) as server:
-            return Trust(tuple(_ours(server, where)))
+            return Trust(tuple(_ours(server, where)), missing=_missing(where))
     except (BusyError, StorageError) as error:
         return Trust(unknown=error.message)
 
@@ -79,7 +82,7 @@ def give_trust(where: Where) -> Trust:
 def config_target(where: Where) -> Target:
     """The file in which Codex keeps what its user trusts."""
     hooks = target_of(where, AGENTS[AGENT], "user")
-    return hooks._replace(path=hooks.path.with_name("config.toml"))
+    return hooks._replace(scope=CONFIG, path=hooks.path.with_name("config.toml"))
 
 
 def untrusted(text: str, keys: Sequence[str]) -> str:
@@ -92,6 +95,11 @@ def untrusted(text: str, keys: Sequence[str]) -> str:
         if is_theirs:
             lines.append(line)
     return "".join(lines)
+
+
+def _missing(where: Where) -> str:
+    folder = missing_folder(where, target_of(where, AGENTS[AGENT], "shared"))
+    return "" if folder is None else str(folder)
 
 
 def _remember(where: Where, config: Target, before: bytes | None, keys: Sequence[str]) -> None:

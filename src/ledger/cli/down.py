@@ -5,22 +5,25 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ledger.cli import hooks
+from ledger.cli import splices as pages
 from ledger.cli.call import Call
 from ledger.cli.errors import tell
 from ledger.cli.words import visible
-from ledger.errors import UsageError
+from ledger.errors import InvalidError, LedgerError, UsageError
 from ledger.storage.files import refusals
 from ledger.storage.layout import Layout
 
 if TYPE_CHECKING:
     from ledger.actions.install import Where
     from ledger.actions.install_git import GitHook
+    from ledger.actions.uninstall import Removal, Undoing
 
 _ATTEMPTS = 3  # to delete a folder in which somebody has a file open still
 
@@ -34,47 +37,97 @@ def command(context: typer.Context, purge: Purge = False, yes: Yes = False, dry_
     Settings that nobody has changed since become byte for byte what they were; of others only our own entries go.
     What was recorded stays, unless --purge deletes it.
     """
-    from ledger.actions.uninstall import plan_undoing, take_out
+    from ledger.actions.uninstall import plan_undoing, require_memory
 
     call = Call.of(context)
-    with call.ledger() as ledger:
-        where = hooks.where_of(call, ledger.layout)
-    removals, left = plan_undoing(where)
+    where, absence = hooks.found(call)
+    undoing = plan_undoing(where)
+    if absence is not None and not (_is_any(undoing) or _shims_stand(where)):
+        raise absence
     if dry_run:
-        hooks.show_removals(call, removals)
-        return 0
-    if purge and not yes and not _agreed(where.layout):
+        hooks.show_removals(call, where, undoing.removals, with_git=True)
+        _tell_kept(call, where, undoing)
+        _tell_left(where, undoing.left)
+        return 1 if undoing.left else 0
+    require_memory(where.layout)
+    if purge and not absence and not yes and not _agreed(where.layout):
         call.out.words("Nothing was changed.")
         return 1
-    for removal in removals:
-        take_out(where, removal)
-    shims = _silenced(where)
-    is_purged = purge and not left  # what was there before is remembered in it
+    done, left = _taken_out(where, undoing)
+    shims = _silenced(where, left)
+    is_purged = purge and not absence and not left  # what was there before is remembered in it
     if is_purged:
         _delete(where.layout.root)
     answer = {
-        "files": [hooks.removal_document(one) for one in removals],
-        "left": [{"path": str(path), "reason": error.message} for path, error in left],
-        "git": hooks.git_document(shims),
+        "files": pages.removal_documents(done),
+        "left": pages.left_documents(left),
+        "kept": [{"path": str(target.path), "reason": why} for target, why in undoing.kept],
+        "git": pages.git_document(shims),
         "purged": is_purged,
     }
-    call.out.answer(answer, lambda: [*hooks.removal_lines(where, removals), *hooks.git_lines(shims)])
-    for _, error in left:
-        tell(error)
+    call.out.answer(answer, lambda: [*pages.removal_lines(where, done), *pages.git_lines(shims)])
+    _tell_kept(call, where, undoing)
+    _tell_left(where, left)
     if left:
-        return left[0][1].exit_code
-    call.out.words("The ledger is deleted." if purge else "Nothing is recorded any more. What was is kept: ledger log")
+        return 1
+    call.out.words("The ledger is deleted." if is_purged else "Nothing is recorded any more." + _what_was(absence))
     return 0
 
 
-def _silenced(where: Where) -> list[GitHook]:
-    """Take git's hooks out, and what every hook on this machine runs: those of a shared file fall silent too."""
+def _what_was(absence: LedgerError | None) -> str:
+    return " What was is kept: ledger log" if absence is None else " There is no ledger."
+
+
+def _is_any(undoing: Undoing) -> bool:
+    return bool(undoing.left or undoing.kept or any(one.is_needed for one in undoing.removals))
+
+
+def _shims_stand(where: Where) -> bool:
+    from ledger.actions.install_git import git_shims
+
+    return bool(git_shims(where.layout, where.project))
+
+
+def _taken_out(where: Where, undoing: Undoing) -> tuple[list[Removal], list[tuple[Path, LedgerError]]]:
+    """What was taken out, and what could not be: one file that refuses does not keep the others."""
+    from ledger.actions.uninstall import take_out
+
+    done, left = [], list(undoing.left)
+    for removal in undoing.removals:
+        try:
+            take_out(where, removal)
+        except LedgerError as error:
+            left.append((removal.target.path, error))
+        else:
+            done.append(removal)
+    return done, left
+
+
+def _tell_kept(call: Call, where: Where, undoing: Undoing) -> None:
+    for target, why in undoing.kept:
+        agent = target.agent.name
+        file = pages.shown(target.path, where)
+        call.out.words(f"{file} keeps our hooks: {why}. To take them out: ledger hooks uninstall {agent}")
+
+
+def _tell_left(where: Where, left: Sequence[tuple[Path, LedgerError]]) -> None:
+    for path, error in left:
+        reason = "; ".join(map(str, error.problems)) if isinstance(error, InvalidError) else error.message
+        what = f"{pages.shown(path, where)} could not be changed, and keeps what is ours:\n  {reason}"
+        tell(LedgerError(what, hint="put that right, then: ledger down"))
+
+
+def _silenced(where: Where, left: list[tuple[Path, LedgerError]]) -> list[GitHook]:
+    """Take git's hooks out, and what every hook on this machine runs: those that are left fall silent too."""
     from ledger.actions.install_git import uninstall_git
 
-    shims = uninstall_git(where.layout, where.project)
     with refusals(where.layout.hook):
         where.layout.hook.unlink(missing_ok=True)
-    return shims
+    try:
+        return uninstall_git(where.layout, where.project)
+    except LedgerError as error:
+        left.append((where.layout.root.parent / "hooks", error))
+        return []
 
 
 def _delete(root: Path) -> None:

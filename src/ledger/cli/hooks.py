@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ledger.cli import splices as pages
 from ledger.cli.call import Call
 from ledger.cli.output import Output
-from ledger.cli.words import columns, counted, differences, indented, visible
-from ledger.errors import UsageError
+from ledger.cli.splices import GIT, shown
+from ledger.cli.words import columns, counted, indented
+from ledger.errors import NotALedgerError, UsageError
+from ledger.storage import opening
 from ledger.storage.layout import Layout
 
 if TYPE_CHECKING:
-    from ledger.actions.install import Change, Where
+    from ledger.actions.install import Change, Target, Where
     from ledger.actions.install_git import GitHook
     from ledger.actions.registered import Registered
     from ledger.actions.trust import Trust
     from ledger.actions.uninstall import Removal
     from ledger.recording.registering import Scope
-
-GIT = "git"
 
 Agents = Annotated[
     list[str],
@@ -54,21 +55,24 @@ def install(
     By default they stand in the settings that a team shares: with who has no ledger they do nothing. Doing it again
     changes nothing, and mends what has changed.
     """
-    from ledger.actions.install import agent_named, plan, target_of
+    from ledger.actions.install import agent_named, target_of
 
     call, scope = Call.of(context), _scope(local=local, user=user)
     chosen = [agent_named(name) for name in agents if name != GIT]
     with call.ledger() as ledger:
         where = where_of(call, ledger.layout)
-        changes = [plan(where, target_of(where, agent, scope)) for agent in chosen]
+        changes = [one for agent in chosen for one in planned(where, target_of(where, agent, scope))]
         if dry_run:
-            show_changes(call, changes)
+            _show_plan(call, where, changes, with_git=GIT in agents)
             return
         shims, trust = write(where, changes, with_git=GIT in agents, trailer=trailer)
-    answer = {"files": [change_document(one) for one in changes], "git": git_document(shims), **trust_document(trust)}
-    call.out.answer(answer, lambda: [*_written(where, changes), *git_lines(shims)])
+    answer = {
+        "files": [pages.change_document(one) for one in changes],
+        "git": pages.git_document(shims),
+        **trust_document(trust),
+    }
+    call.out.answer(answer, lambda: [*_written(where, changes), *pages.git_lines(shims)])
     tell_trust(call.out, trust)
-    tell_local(call.out, changes)
     if changes:
         call.out.words("They count from an agent's next start on. To see that they work: ledger doctor")
 
@@ -78,7 +82,7 @@ def uninstall(context: typer.Context, agents: Agents, dry_run: DryRun = False) -
 
     A file that is as it was left becomes byte for byte what it was before; of another only our own entries go.
     """
-    from ledger.actions.uninstall import plan_removal, take_out
+    from ledger.actions.uninstall import plan_removal, require_memory, take_out
 
     call = Call.of(context)
     with call.ledger() as ledger:
@@ -86,40 +90,56 @@ def uninstall(context: typer.Context, agents: Agents, dry_run: DryRun = False) -
         removals = [one for agent in agents if agent != GIT for one in plan_removal(where, agent)]
         shims: Sequence[GitHook] = ()
         if dry_run:
-            show_removals(call, removals)
+            show_removals(call, where, removals, with_git=GIT in agents)
             return
+        require_memory(where.layout)
         for removal in removals:
             take_out(where, removal)
         if GIT in agents:
             from ledger.actions.install_git import uninstall_git
 
             shims = uninstall_git(where.layout, where.project)
-    answer = {"files": [removal_document(one) for one in removals], "git": git_document(shims)}
-    call.out.answer(answer, lambda: [*removal_lines(where, removals), *git_lines(shims)])
+    answer = {"files": pages.removal_documents(removals), "git": pages.git_document(shims)}
+    call.out.answer(answer, lambda: [*pages.removal_lines(where, removals), *pages.git_lines(shims)])
     if not removals and not shims:
         call.out.words("There was nothing of ours.")
 
 
-def status(context: typer.Context) -> None:
-    """Say for each agent and file whether our hooks stand there, and as they should."""
-    from ledger.actions.install_git import git_hooks_status
+def status(context: typer.Context) -> int:
+    """Say for each agent and file whether our hooks stand there, and as they should.
+
+    Where the ledger is gone they are still told of: ends with 1 then.
+    """
+    from ledger.actions.install_git import git_hooks_status, git_shims
     from ledger.actions.registered import registered
 
     call = Call.of(context)
-    with call.ledger() as ledger:
-        where = where_of(call, ledger.layout)
-        found = [one for one in registered(where) if one.state != "absent"]
-        shims = git_hooks_status(where.layout, where.project)
-        trust = _trust_if_needed(where, found)
+    where, absence = found(call)
+    there = [one for one in registered(where) if one.state != "absent"]
+    if absence is not None and not (there or git_shims(where.layout, where.project)):
+        raise absence
+    shims = git_hooks_status(where.layout, where.project)
+    trust = _trust_if_needed(where, there)
     answer = {
-        "files": [_registered_document(one) for one in found],
-        "git": git_document(shims),
+        "ledger": None if absence else str(where.layout.root.absolute()),
+        "files": [_registered_document(one) for one in there],
+        "git": pages.git_document(shims),
         **trust_document(trust),
     }
-    call.out.answer(answer, lambda: [*_registered_lines(call.out, where, found), *git_lines(shims)])
+    call.out.answer(answer, lambda: [*_registered_lines(call.out, where, there), *pages.git_lines(shims)])
     tell_trust(call.out, trust)
-    if not found:
-        call.out.words("No agent's settings have our hooks. To put them there: ledger up")
+    _tell_use(call.out, where, absence, is_any=bool(there))
+    return 1 if absence else 0
+
+
+def _tell_use(out: Output, where: Where, absence: NotALedgerError | None, *, is_any: bool) -> None:
+    """Say what the hooks are good for as they stand."""
+    if absence is not None:
+        out.words(f"They do nothing: {absence.message}. To record again: ledger up. To take them out: ledger down")
+    elif not is_any:
+        out.words("No agent's settings have our hooks. To put them there: ledger up")
+    elif not where.layout.hook.exists():
+        out.words(f"They do nothing: {where.layout.hook} is not there. To record again: ledger up")
 
 
 PARTS = {"install": install, "uninstall": uninstall, "status": status}
@@ -143,6 +163,23 @@ def where_of(call: Call, layout: Layout) -> Where:
     return Where(layout, project, Path.home(), dict(call.environment))
 
 
+def found(call: Call) -> tuple[Where, NotALedgerError | None]:
+    """Where an installer acts; where there is no ledger, also the error that says so: our hooks may outlive it."""
+    try:
+        with call.ledger() as ledger:
+            return where_of(call, ledger.layout), None
+    except NotALedgerError as error:
+        return where_of(call, Layout(call.folder or opening.place_for(Path.cwd()))), error
+
+
+def planned(where: Where, target: Target) -> list[Change]:
+    """What is to be written for the hooks of one settings file: the file, and what keeps it out of commits."""
+    from ledger.actions.exclude import exclusion
+    from ledger.actions.install import plan
+
+    return [plan(where, target), *exclusion(where, target)]
+
+
 def write(
     where: Where, changes: Sequence[Change], *, with_git: bool, trailer: bool | None = None
 ) -> tuple[Sequence[GitHook], Trust | None]:
@@ -159,70 +196,6 @@ def write(
     return shims, give_trust(where) if is_asked else None
 
 
-def show_changes(call: Call, changes: Sequence[Change]) -> None:
-    """Answer with what would be written, as the lines by which each file would differ."""
-    document = {"files": [change_document(one) | {"after": one.after.decode()} for one in changes]}
-    call.out.answer(document, lambda: diff_lines(call.out, changes))
-
-
-def show_removals(call: Call, removals: Sequence[Removal]) -> None:
-    """Answer with what would be taken out."""
-    document = {"files": [removal_document(one) for one in removals]}
-    call.out.answer(document, lambda: _removal_diffs(call.out, removals))
-
-
-def diff_lines(out: Output, changes: Sequence[Change]) -> Iterator[str]:
-    """What would be written, file by file."""
-    for one in changes:
-        yield out.paint(shown(one.target.path), "title") + ("" if one.is_needed else ": is as it should be")
-        if one.is_needed:
-            yield from indented(_coloured(out, differences(_text(one.before), _text(one.after))))
-
-
-def change_document(one: Change) -> dict[str, Any]:
-    """A settings file that an installer wrote, or would."""
-    return {
-        "agent": one.target.agent.name,
-        "scope": one.target.scope,
-        "path": str(one.target.path),
-        "created": one.before is None,
-        "changed": one.is_needed,
-    }
-
-
-def removal_document(one: Removal) -> dict[str, Any]:
-    """A settings file that our hooks were taken out of."""
-    return {
-        "agent": one.target.agent.name,
-        "scope": one.target.scope,
-        "path": str(one.target.path),
-        "deleted": one.after is None,
-        "changed": one.after != one.before,
-    }
-
-
-def removal_lines(where: Where, removals: Sequence[Removal]) -> Iterator[str]:
-    """What was taken out, a line a file."""
-    rows = [
-        (one.target.agent.name, shown(one.target.path, where), "deleted" if one.after is None else "taken out")
-        for one in removals
-    ]
-    yield from columns(rows)
-
-
-def git_document(shims: Sequence[GitHook]) -> list[dict[str, Any]]:
-    """Git's hooks, each with how it stands."""
-    return [{"hook": s.name, "path": str(s.path), "state": s.state, "detail": s.detail} for s in shims]
-
-
-def git_lines(shims: Sequence[GitHook]) -> Iterator[str]:
-    """Git's hooks, in one line for each state."""
-    states = dict.fromkeys((shim.state, shim.detail) for shim in shims)
-    for state, detail in states:
-        names = ", ".join(shim.name for shim in shims if (shim.state, shim.detail) == (state, detail))
-        yield visible(f"{GIT:11}  {state}: {names}{f' ({detail})' if detail else ''}")
-
-
 def trust_document(trust: Trust | None) -> dict[str, Any]:
     """Whether Codex runs our hooks: null where it has none, or nobody can say."""
     return {"trusted": None if trust is None or trust.unknown else trust.is_given}
@@ -234,23 +207,31 @@ def tell_trust(out: Output, trust: Trust | None) -> None:
 
     if trust is None or trust.is_given:
         return
+    if trust.missing and not trust.hooks:
+        out.words(f"Codex reads no hooks in this worktree: {trust.missing} is missing. To make it: ledger up")
+        return
     why = f" ({trust.unknown})" if trust.unknown else ""
     out.words(f"Codex runs no hook that its user has not trusted{why}: {BY_HAND}")
 
 
-def tell_local(out: Output, changes: Sequence[Change]) -> None:
-    """Say which of the files belong to this clone alone: git does not know that."""
-    for one in changes:
-        if one.target.scope == "local" and one.before is None:
-            out.words(f"{shown(one.target.path)} names paths of this machine: keep it out of commits")
+def show_removals(call: Call, where: Where, removals: Sequence[Removal], *, with_git: bool) -> None:
+    """Answer with what would be taken out."""
+    from ledger.actions.install_git import git_shims
+
+    shims = git_shims(where.layout, where.project) if with_git else []
+    document = {"files": pages.removal_documents(removals), "git": [str(path) for path in shims]}
+    call.out.answer(document, lambda: pages.removal_plan_lines(where, removals, shims))
 
 
-def shown(path: Path, where: Where | None = None) -> str:
-    """A path as a person reads it: within the project or the home without their own paths."""
-    for root, sign in ((where.project if where else Path.cwd(), ""), (Path.home(), "~/")):
-        if path.is_relative_to(root):
-            return visible(f"{sign}{path.relative_to(root)}")
-    return visible(str(path))
+def _show_plan(call: Call, where: Where, changes: Sequence[Change], *, with_git: bool) -> None:
+    from ledger.actions.install_git import git_hooks_status
+
+    shims = git_hooks_status(where.layout, where.project) if with_git else []
+    document = {"files": [pages.plan_document(where, one) for one in changes], "git": pages.git_document(shims)}
+    call.out.answer(
+        document,
+        lambda: [*pages.plan_lines(call.out, where, changes), *pages.git_plan_lines(call.out, where, shims)],
+    )
 
 
 def _scope(*, local: bool, user: bool) -> Scope:
@@ -297,22 +278,3 @@ def _registered_lines(out: Output, where: Where, found: Sequence[Registered]) ->
     for row, one in zip(columns(rows), found, strict=True):
         yield row
         yield from indented(out.paint(words, "removed") for words in one.wrong)
-
-
-def _removal_diffs(out: Output, removals: Sequence[Removal]) -> Iterator[str]:
-    for one in removals:
-        yield out.paint(shown(one.target.path), "title")
-        yield from indented(_coloured(out, differences(_text(one.before), _text(one.after))))
-
-
-def _coloured(out: Output, lines: Iterator[str]) -> Iterator[str]:
-    for line in lines:
-        yield (
-            out.paint(visible(line), "added")
-            if line[:1] == "+"
-            else (out.paint(visible(line), "removed") if line[:1] == "-" else visible(line))
-        )
-
-
-def _text(data: bytes | None) -> str | None:
-    return None if data is None else data.decode("utf-8", "replace").removesuffix("\n")

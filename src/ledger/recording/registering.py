@@ -32,7 +32,8 @@ class Agent:
     `files` are its settings, below the project or below `home`: the folder in the user's home that `moved_by`, a
     variable of the environment, may move. `entry` lays one hook out for a file that others write too; without it the
     file is wholly ours. `programs` are its names on PATH; `is_heard_twice` says that it runs a hook once for each file
-    that holds it (Gemini CLI runs it once).
+    that holds it (Gemini CLI runs it once). `reads_main` says that in a linked worktree it reads the project's settings
+    of the main one instead, and only where the linked one has a folder of that name too.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Agent:
     single: Mapping[str, Any] | None = None
     moved_by: str | None = None
     is_heard_twice: bool = True
+    reads_main: bool = False
 
     def wanted(self, hooks: Sequence[Hook]) -> Wanted:
         """What its settings shall hold, for an agent whose settings others write too."""
@@ -110,6 +112,7 @@ AGENTS: dict[str, Agent] = {
             ("codex",),
             _grouped,
             moved_by="CODEX_HOME",
+            reads_main=True,
         ),
         Agent("gemini", {"shared": ".gemini/settings.json", "user": "settings.json"}, ".gemini", ("gemini",), _named),
         Agent(
