@@ -12,6 +12,7 @@ import pytest
 
 from ledger.actions.doctor import Check, examine
 from ledger.actions.install import Where, agent_named, carry_out, equip, plan, target_of
+from ledger.actions.registered import registered
 from ledger.actions.trust import BY_HAND, config_target, give_trust, trust_of, untrusted
 from ledger.actions.uninstall import plan_removal, plan_undoing, take_out
 from ledger.api import create_ledger, open_ledger
@@ -27,10 +28,14 @@ import hashlib, json, os, pathlib, re, sys
 home = pathlib.Path(os.environ.get("CODEX_HOME") or pathlib.Path(os.environ["HOME"], ".codex"))
 config = home / "config.toml"
 def snake(name): return re.sub("(?<!^)(?=[A-Z])", "_", name).lower()
+def project(here):
+    pointer = here / ".git"  # a linked worktree's names a folder in the main one's .git/worktrees
+    return pathlib.Path(pointer.read_text().split()[1]).parents[2] if pointer.is_file() else here
 def hooks():
     text = config.read_text() if config.exists() else ""
-    for path in (pathlib.Path.cwd() / ".codex/hooks.json", home / "hooks.json"):
-        if not path.exists(): continue
+    here = pathlib.Path.cwd()
+    for path in (project(here) / ".codex/hooks.json", home / "hooks.json"):
+        if not path.exists() or not (path.parent == home or (here / ".codex").is_dir()): continue
         for event, groups in json.loads(path.read_text())["hooks"].items():
             for g, group in enumerate(groups):
                 for i, hook in enumerate(group["hooks"]):
@@ -210,6 +215,54 @@ def test_doctor_tells_of_hooks_that_are_not_trusted_and_of_a_folder_that_is_not(
     )
     give_trust(codex)
     assert trust_check(codex) == ("codex trust", True, f"{ours} hooks are trusted", "")
+
+
+@pytest.fixture
+def linked(codex: Where) -> Where:
+    """A linked worktree of the same project."""
+    subprocess.run(["git", "-C", str(codex.project), "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+    folder = codex.home / "linked"
+    subprocess.run(["git", "-C", str(codex.project), "worktree", "add", "-q", str(folder)], check=True)
+    return codex._replace(project=folder)
+
+
+def test_in_a_linked_worktree_hooks_go_where_codex_looks_for_them(codex: Where, linked: Where) -> None:
+    install(linked)
+    assert give_trust(linked).is_given
+    assert {hook.key.partition(":")[0] for hook in trust_of(linked).hooks} == {f"{codex.project}/.codex/hooks.json"}
+    assert not any((linked.project / ".codex").iterdir())
+    assert trust_of(codex).is_given
+
+
+def test_a_linked_worktree_without_the_folder_is_told_as_the_reason(codex: Where, linked: Where) -> None:
+    install(codex)
+    give_trust(codex)
+    why = f"{linked.project}/.codex is missing"
+    assert trust_check(linked) == ("codex trust", False, f"codex reads no hooks in this worktree: {why}", "ledger up")
+    (one,) = (one for one in registered(linked) if one.state == "installed")
+    assert one.wrong == (f"codex does not look into it here: {why}",)
+    install(linked)
+    assert trust_check(linked).ok
+    assert [one.wrong for one in registered(linked) if one.state == "installed"] == [()]
+
+
+def test_undoing_takes_the_folder_of_a_linked_worktree_too(codex: Where, linked: Where) -> None:
+    install(linked)
+    for removal in plan_undoing(codex).removals:
+        take_out(codex, removal)
+    assert not (linked.project / ".codex").exists()
+    assert not (codex.project / ".codex").exists()
+    assert not codex.layout.installed.exists()
+
+
+def test_a_folder_that_a_linked_worktree_has_filled_since_stays_with_what_is_in_it(codex: Where, linked: Where) -> None:
+    install(linked)
+    text = (codex.project / ".codex/hooks.json").read_text()
+    (linked.project / ".codex/hooks.json").write_text(text)
+    for removal in plan_undoing(codex).removals:
+        take_out(codex, removal)
+    assert (linked.project / ".codex/hooks.json").read_text() == text
+    assert not codex.layout.installed.exists()
 
 
 def test_doctor_says_what_to_do_where_codex_cannot_be_asked(where: Where) -> None:

@@ -333,6 +333,51 @@ def test_settings_of_which_nobody_knows_who_made_them_are_left_empty_and_that_is
     assert json.loads((project / ".cursor/hooks.json").read_text()) == {"version": 1}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_down_changes_nothing_where_the_ledger_cannot_be_written_and_finishes_once_it_can(
+    project: Path, run: Run
+) -> None:
+    before = contents(project)
+    run("up", "--yes")
+    there, root = contents(project), str(project / ".git/ledger")
+    subprocess.run(["/bin/mount", "--bind", root, root], check=True)
+    try:
+        subprocess.run(["/bin/mount", "-o", "remount,ro,bind", root], check=True)
+        assert run("down") == (
+            7,
+            "",
+            f"error: {root} cannot be written, and nothing was changed\n"
+            "  hint: mount it for writing, or run as its owner; then try again\n",
+        )
+        assert contents(project) == there
+    finally:
+        subprocess.run(["/bin/umount", root], check=True)
+    assert run("down").code == 0
+    assert contents(project) == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_down_does_what_it_can_where_files_refuse_and_says_what_is_left(project: Path, run: Run) -> None:
+    before, shims = contents(project), hooks_folder(project)
+    run("up", "--yes")
+    folders = [str(project / ".cursor"), str(project / ".git/hooks")]
+    for folder in folders:
+        subprocess.run(["/bin/mount", "--bind", folder, folder], check=True)
+        subprocess.run(["/bin/mount", "-o", "remount,ro,bind", folder], check=True)
+    try:
+        done = run("down", "--json")
+        assert done.code == 1
+        assert [one["path"] for one in json.loads(done.out)["left"]] == [f"{folders[0]}/hooks.json", folders[1]]
+        assert done.err.count("could not be changed, and keeps what is ours:\n") == 2
+        assert done.err.count("  hint: put that right, then: ledger down\n") == 2
+        assert "LEDGER_DIR" not in done.err
+    finally:
+        for folder in folders:
+            subprocess.run(["/bin/umount", folder], check=True)
+    assert run("down").code == 0
+    assert (contents(project), hooks_folder(project)) == (before, shims)
+
+
 def test_purge_deletes_the_ledger_only_where_that_is_said(project: Path, run: Run) -> None:
     before = contents(project)
     run("up", "--yes")

@@ -26,8 +26,8 @@ _OURS = re.compile(
     r'ledger/hook(?![\w.-])|exec \\?"\$h\\?" \\?"\$@\\?"; exit 0|-m ledger statusline|`ledger hooks install`'
 )
 
-# The launcher that a command of one machine names.
-_LAUNCHER = re.compile(r"exec sh -c 'h=\$0; [^']*' ('[^']*'|[^\s']+) ")
+# A command of one machine, spelled in JSON: exec sh -c SCRIPT PATH AGENT EVENT.
+_LOCAL = re.compile(r"""\"exec sh -c 'h=\$0; (?:[^"\\]|\\.)*\"""")
 
 # Silent once the interpreter is gone.
 _RUN_LINE = '[ -x "$0" ] && exec "$0" -I -m ledger statusline "$@"; exit 0'
@@ -189,8 +189,8 @@ def is_ours(text: str) -> bool:
 
 def launchers(text: str) -> list[Path]:
     """The launchers that the commands of one machine in a settings file name; others find theirs as they run."""
-    named = dict.fromkeys(found[1].strip("'") for found in _LAUNCHER.finditer(text))
-    return [Path(json.loads(f'"{path}"')) for path in named]
+    named = (_launcher_of(json.loads(found[0])) for found in _LOCAL.finditer(text))
+    return list(dict.fromkeys(path for path in named if path is not None))
 
 
 def first_text(where: Where, target: Target) -> str:
@@ -244,6 +244,14 @@ def _bytes(text: str) -> bytes:
 def _usual_home(where: Where, agent: Agent) -> Path:
     moved = where.environment.get("XDG_CONFIG_HOME", "") if agent.home.startswith(".config/") else ""
     return Path(moved, agent.home.removeprefix(".config/")) if moved else where.home / agent.home
+
+
+def _launcher_of(command: str) -> Path | None:
+    try:
+        *_, path, _, _ = shlex.split(command)
+    except ValueError:  # somebody has changed it
+        return None
+    return Path(path)
 
 
 def _wanted(where: Where, target: Target, hooks: list[Hook]) -> settings.Wanted:
