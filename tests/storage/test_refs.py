@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
+import signal
+import stat
 import subprocess
 import threading
 import time
@@ -109,6 +112,71 @@ def test_locks_of_the_dead_are_listed_by_age(git_dir: Path) -> None:
     for lock in (old, packed):
         os.utime(lock, (time.time() - 3600,) * 2)
     assert left_locks(git_dir) == sorted([old, packed])
+
+
+def test_a_lock_that_a_killed_writer_left_keeps_nobody_waiting(git_store: GitStore, git_dir: Path) -> None:
+    oid = commit(git_store, "x")
+    lock = git_dir / f"{MAIN}.lock"
+    pid = os.fork()
+    if pid == 0:
+        with Refs(git_dir, durable=False)._locked(str(git_dir / MAIN)):
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(pid, 0)
+    assert lock.exists()
+    began = time.monotonic()
+    assert git_store.move_ref(MAIN, oid, None)
+    assert time.monotonic() - began < 0.5
+    assert not lock.exists()
+    assert stat.S_IMODE((git_dir / MAIN).stat().st_mode) == 0o600
+
+
+def test_a_lock_that_is_held_is_not_taken_away(git_store: GitStore, git_dir: Path) -> None:
+    oid = commit(git_store, "x")
+    with Refs(git_dir, durable=False)._locked(str(git_dir / MAIN)), pytest.raises(BusyError):
+        git_store.move_ref(MAIN, oid, None)
+    assert git_store.move_ref(MAIN, oid, None)
+
+
+def test_a_lock_of_git_itself_is_not_taken_away(git_store: GitStore, git_dir: Path) -> None:
+    oid = commit(git_store, "x")
+    (git_dir / f"{MAIN}.lock").touch(0o600)
+    with pytest.raises(BusyError):
+        git_store.move_ref(MAIN, oid, None)
+
+
+@pytest.mark.parametrize("folder", ["refs/heads", "refs/heads/session"])
+def test_writers_that_are_killed_with_the_lock_in_hand_lose_nothing_for_the_others(
+    git_store: GitStore, git_dir: Path, folder: str
+) -> None:
+    """Each of several writers moves one ref on by one; some are killed while they hold it. Nobody's move is undone."""
+    line = [commit(git_store, "0")]
+    for n in range(1, 200):
+        line.append(commit(git_store, f"{n}", line[-1:]))
+    ref = f"{folder}/x"
+    git_store.move_ref(ref, line[0], None)
+    writers = [_moving(git_dir, ref, line, seed) for seed in range(6)]
+    for pid in writers:
+        os.waitpid(pid, 0)
+    seen = line.index(str(git_store.ref(ref)))
+    assert seen == len(line) - 1
+    assert not list((git_dir / folder).glob("*.lock"))
+
+
+def _moving(git_dir: Path, ref: str, line: list[str], seed: int) -> int:
+    """A process that moves a ref along a line; every few moves, a child of it dies with the lock in hand."""
+    pid = os.fork()
+    if pid:
+        return pid
+    refs, chance = Refs(git_dir, durable=False), random.Random(seed)
+    while (now := str(refs.read(ref))) != line[-1]:
+        if chance.random() < 0.2:
+            child = os.fork()
+            if child == 0:
+                with refs._locked(str(git_dir / ref)):
+                    os.kill(os.getpid(), signal.SIGKILL)
+            os.waitpid(child, 0)
+        refs.move(ref, line[line.index(now) + 1], now)
+    os._exit(0)
 
 
 def test_git_reads_what_is_moved_here_and_the_other_way_round(git_store: GitStore, git: Git) -> None:

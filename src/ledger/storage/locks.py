@@ -171,6 +171,15 @@ def _room_for(descriptors: int) -> Iterator[None]:
         resource.setrlimit(kind, (soft, hard))
 
 
+def claim(fd: int) -> bool:
+    """Take the lock on a file that is open, at once or not at all; whether it is held, until `let_go`."""
+    _taken.add(fd)
+    if _try(fd, fcntl.LOCK_EX):
+        return True
+    _taken.discard(fd)
+    return False
+
+
 def let_go(fd: int) -> None:
     """Give back a lock, by the descriptor that holds it; in a fork of the holder, which never had it, does nothing."""
     if fd in _taken:
