@@ -40,6 +40,7 @@ KEPT = {
     ".factory/settings.json": '/* ours */ {\n  "b": 1, "a": [1, 2,],\n}\n\n',
 }
 
+NAMES = ("claude-code", "codex", "gemini", "cursor", "droid")
 CLAUDES = DIALECTS["claude-code"].HOOKS
 
 
@@ -86,11 +87,16 @@ def hooks_folder(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((folder / ".git" / "hooks").iterdir())}
 
 
+def put_in(run: Run, *agents: str) -> None:
+    """What `up` writes, and nothing tried: that takes most of its time."""
+    run("init")
+    assert run("hooks", "install", *agents, "git").code == 0
+
+
 def test_down_leaves_everything_byte_for_byte_as_it_was_before_up(five: Path, run: Run) -> None:
     (five / ".cursor/hooks.json").chmod(0o600)
     before, shims = contents(five), hooks_folder(five)
-    done = run("up", "--yes")
-    assert done.code == 0, done.err
+    put_in(run, *NAMES)
     assert contents(five) != before
     assert stat.S_IMODE((five / ".cursor/hooks.json").stat().st_mode) == 0o600
     gone = run("down")
@@ -101,27 +107,23 @@ def test_down_leaves_everything_byte_for_byte_as_it_was_before_up(five: Path, ru
     assert not (five / ".git/ledger/hook").exists()
 
 
-def test_up_says_that_it_records_only_once_every_hook_has_arrived(five: Path, run: Run) -> None:
-    done = run("up", "--yes")
-    assert done.out == (
-        "claude-code  .claude/settings.json   written  "
-        + "X of X hooks arrived\n"
-        + "codex        .codex/hooks.json       written  X of X hooks arrived\n"
-        + "gemini       .gemini/settings.json   written  X of X hooks arrived\n"
-        + "cursor       .cursor/hooks.json      written  X of X hooks arrived\n"
-        + "droid        .factory/settings.json  written  X of X hooks arrived\n"
-    ).replace("X of X", "{} of {}").format(
-        *(n for name in ("claude-code", "codex", "gemini", "cursor", "droid") for n in [len(DIALECTS[name].HOOKS)] * 2)
+def test_up_says_that_it_records_only_once_every_hook_has_arrived(project: Path, run: Run) -> None:
+    furnish(project, ".codex/hooks.json")
+    assert run("up", "--yes") == (
+        0,
+        "codex        .codex/hooks.json   written  10 of 10 hooks arrived\n"
+        "cursor       .cursor/hooks.json  written  10 of 10 hooks arrived\n",
+        "git          installed: post-commit, post-checkout, post-merge, post-rewrite, pre-push\n"
+        "Codex runs no hook that its user has not trusted (codex is not on PATH): "
+        "start codex in this project, trust the folder, then trust the hooks: /hooks\n"
+        f"Recording codex, cursor in {project}, from each one's next start on.\n",
     )
-    assert done.err.splitlines()[-1] == (
-        f"Recording claude-code, codex, gemini, cursor, droid in {five}, from each one's next start on."
-    )
-    assert not list((five / ".git/ledger/spool/new").iterdir())
+    assert not list((project / ".git/ledger/spool/new").iterdir())
     assert [json.loads(line)["type"] for line in run("log", "--jsonl").out.splitlines()] == ["ledger.created"]
 
 
 def test_up_again_changes_nothing(project: Path, run: Run) -> None:
-    run("up", "--yes")
+    put_in(run, "cursor")
     before = contents(project)
     again = json.loads(run("up", "--yes", "--json").out)
     assert contents(project) == before
@@ -170,7 +172,7 @@ Each hook runs: {FINDS}
 
 def test_a_dry_run_has_the_whole_text_for_programs(project: Path, run: Run) -> None:
     plan = json.loads(run("up", "--dry-run", "--json").out)
-    run("up", "--yes")
+    put_in(run, "cursor")
     assert plan["files"][0]["after"] == (project / ".cursor/hooks.json").read_text()
     assert plan["created"] is True
     assert run("up", "--dry-run").out == (
@@ -219,6 +221,7 @@ def test_on_a_terminal_it_shows_everything_and_asks(project: Path) -> None:
 
 
 def test_on_a_terminal_past_sessions_are_offered(project: Path, home: Path, run: Run) -> None:
+    shutil.rmtree(project / ".cursor")
     folder = home / ".claude/projects" / re.sub(r"[^A-Za-z0-9]", "-", str(project))
     folder.mkdir(parents=True)
     (folder / "s1.jsonl").write_text(
@@ -232,7 +235,7 @@ def test_on_a_terminal_past_sessions_are_offered(project: Path, home: Path, run:
 
 
 def test_purge_on_a_terminal_names_the_way_to_keep_a_copy_and_asks(project: Path, run: Run) -> None:
-    run("up", "--yes")
+    run("init")
     code, shown = on_a_terminal("down", "--purge", typed="n\n")
     assert code == 1
     assert "Keep a copy first, if in doubt: ledger backup\n" in shown
@@ -267,7 +270,7 @@ def test_where_the_only_agents_settings_cannot_be_read_up_says_no(project: Path,
 
 
 def test_what_others_change_meanwhile_is_kept_by_down(project: Path, run: Run) -> None:
-    run("up", "--yes")
+    put_in(run, "cursor")
     path = project / ".cursor/hooks.json"
     path.write_text(path.read_text().replace('"./bye.sh"', '"./farewell.sh"'))
     assert run("down").code == 0
@@ -276,7 +279,7 @@ def test_what_others_change_meanwhile_is_kept_by_down(project: Path, run: Run) -
 
 def test_files_and_folders_that_up_made_are_gone_after_down(home: Path, project: Path, run: Run) -> None:
     (home / ".factory").mkdir()
-    run("up", "--yes")
+    put_in(run, "droid")
     assert (project / ".factory/settings.json").exists()
     run("down")
     assert not (project / ".factory").exists()
@@ -285,7 +288,7 @@ def test_files_and_folders_that_up_made_are_gone_after_down(home: Path, project:
 
 def test_down_goes_on_where_one_file_cannot_be_read_and_a_second_one_finishes(project: Path, run: Run) -> None:
     furnish(project, ".codex/hooks.json")
-    run("up", "--yes")
+    put_in(run, "cursor", "codex")
     broken = project / ".codex/hooks.json"
     whole = broken.read_text()
     for text in (whole[:-2], "{"):  # with ours in it still, and without
@@ -308,7 +311,7 @@ def test_hooks_that_have_outlived_their_ledger_are_told_and_taken_out(
     (five / ".claude/settings.json").unlink()
     (five / ".gemini/settings.json").write_text("{}")  # that an empty list of hooks stood there, nobody could tell
     before, shims = contents(five), hooks_folder(five)
-    run("up", "--yes")
+    put_in(run, *NAMES)
     shutil.rmtree(five / ".git/ledger")
     told = run("hooks", "status")
     assert told.code == 1
@@ -317,7 +320,7 @@ def test_hooks_that_have_outlived_their_ledger_are_told_and_taken_out(
         f"They do nothing: no ledger belongs to {five}. To record again: ledger up. To take them out: ledger down\n"
     )
     if is_made_anew:
-        run("up", "--yes")
+        put_in(run, *NAMES)
     done = run("down")
     assert done.code == 0, done.err
     assert "claude-code  .claude/settings.json   deleted\n" in done.out
@@ -327,7 +330,7 @@ def test_hooks_that_have_outlived_their_ledger_are_told_and_taken_out(
 
 def test_settings_of_which_nobody_knows_who_made_them_are_left_empty_and_that_is_said(project: Path, run: Run) -> None:
     (project / ".cursor/hooks.json").write_text("{  }")
-    run("up", "--yes")
+    put_in(run, "cursor")
     (project / ".git/ledger/installed.json").unlink()
     assert run("down").out.startswith("cursor  .cursor/hooks.json  taken out, and nothing else is in it\n")
     assert json.loads((project / ".cursor/hooks.json").read_text()) == {"version": 1}
@@ -338,7 +341,7 @@ def test_down_changes_nothing_where_the_ledger_cannot_be_written_and_finishes_on
     project: Path, run: Run
 ) -> None:
     before = contents(project)
-    run("up", "--yes")
+    put_in(run, "cursor")
     there, root = contents(project), str(project / ".git/ledger")
     subprocess.run(["/bin/mount", "--bind", root, root], check=True)
     try:
@@ -359,7 +362,7 @@ def test_down_changes_nothing_where_the_ledger_cannot_be_written_and_finishes_on
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 def test_down_does_what_it_can_where_files_refuse_and_says_what_is_left(project: Path, run: Run) -> None:
     before, shims = contents(project), hooks_folder(project)
-    run("up", "--yes")
+    put_in(run, "cursor")
     folders = [str(project / ".cursor"), str(project / ".git/hooks")]
     for folder in folders:
         subprocess.run(["/bin/mount", "--bind", folder, folder], check=True)
@@ -380,7 +383,7 @@ def test_down_does_what_it_can_where_files_refuse_and_says_what_is_left(project:
 
 def test_purge_deletes_the_ledger_only_where_that_is_said(project: Path, run: Run) -> None:
     before = contents(project)
-    run("up", "--yes")
+    put_in(run, "cursor")
     assert run("down", "--purge").code == 2
     assert (project / ".git/ledger").exists()
     assert run("down", "--purge", "--yes").code == 0
@@ -390,7 +393,7 @@ def test_purge_deletes_the_ledger_only_where_that_is_said(project: Path, run: Ru
 
 def test_a_teammate_without_a_ledger_notices_nothing(project: Path, run: Run, home: Path) -> None:
     """The command that a team shares, in a clone that has no ledger: silent, and done."""
-    run("up", "--yes")
+    put_in(run, "cursor")
     clone = home / "clone"
     subprocess.run(["git", "init", "-q", str(clone)], check=True)
     for command in commands(project / ".cursor/hooks.json"):
@@ -417,27 +420,27 @@ def test_a_linked_worktree_has_hooks_of_its_own_and_the_same_ledger(
 ) -> None:
     subprocess.run(["git", "commit", "-q", "--allow-empty", "-m", "x"], check=True)
     subprocess.run(["git", "worktree", "add", "-q", str(home / "side")], check=True)
-    (home / "side/.claude").mkdir()
+    (home / "side/.gemini").mkdir()
     monkeypatch.chdir(home / "side")
     done = json.loads(run("up", "--yes", "--json").out)
     assert done["ledger"] == str(project / ".git/ledger")
-    assert [one["path"] for one in done["files"]] == [str(home / "side/.claude/settings.json")]
+    assert [one["path"] for one in done["files"]] == [str(home / "side/.gemini/settings.json")]
     assert done["recording"] is True
     monkeypatch.chdir(project)
     assert run("down").code == 0
-    assert not (home / "side/.claude/settings.json").exists()
+    assert not (home / "side/.gemini/settings.json").exists()
 
 
 def test_a_project_without_git(home: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = home / "plain"
-    (folder / ".claude").mkdir(parents=True)
+    (folder / ".gemini").mkdir(parents=True)
     monkeypatch.chdir(folder)
     done = json.loads(run("up", "--yes", "--json").out)
     assert done["ledger"] == str(folder / ".ledger")
     assert done["recording"] is True
     assert done["git"] == []
     assert run("down", "--purge", "--yes").code == 0
-    assert [path.name for path in folder.rglob("*")] == [".claude"]
+    assert [path.name for path in folder.rglob("*")] == [".gemini"]
 
 
 def test_where_no_agent_is_up_says_so(home: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -451,20 +454,28 @@ def git(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout
 
 
-def test_local_writes_nothing_that_others_see(five: Path, run: Run, home: Path) -> None:
-    before = contents(five)
+def test_local_writes_nothing_that_others_see(project: Path, run: Run, home: Path) -> None:
+    (project / ".cursor").rename(project / ".claude")
+    before = contents(project)
     done = json.loads(run("up", "--yes", "--local", "--json").out)
-    assert {(one["agent"], one["scope"]) for one in done["files"]} == {
+    assert [(one["agent"], one["scope"]) for one in done["files"]] == [
         ("claude-code", "local"),
         ("claude-code", "exclude"),
-        *((name, "user") for name in ("codex", "gemini", "cursor", "droid")),
-    }
-    assert {name: data for name, data in contents(five).items() if "local" not in name} == before
+    ]
+    assert done["git"] == []
+    assert {name: data for name, data in contents(project).items() if "local" not in name} == before
     assert "local" not in git("status", "--short", "--untracked-files=all")
-    assert json.loads((five / ".claude/settings.local.json").read_text())["statusLine"]["type"] == "command"
+    assert json.loads((project / ".claude/settings.local.json").read_text())["statusLine"]["type"] == "command"
     run("down")
-    assert contents(five) == before
+    assert contents(project) == before
     assert not any((home / agent.home).exists() for agent in AGENTS.values() if not agent.home.startswith(".config"))
+
+
+def test_local_goes_to_the_users_own_settings_for_agents_that_have_none_of_one_clone(five: Path, run: Run) -> None:
+    plan = json.loads(run("up", "--dry-run", "--local", "--json").out)
+    assert [(one["agent"], one["scope"]) for one in plan["files"] if one["agent"] != "claude-code"] == [
+        (name, "user") for name in NAMES[1:]
+    ]
 
 
 ANSWERS = [
@@ -480,8 +491,8 @@ ANSWERS = [
 
 
 def test_the_page_of_json_lists_the_fields_of_every_answer(project: Path, run: Run) -> None:
-    furnish(project, ".codex/hooks.json", ".gemini/settings.json")
-    (project / ".gemini/settings.json").write_text("{")
+    furnish(project, ".codex/hooks.json")
+    (project / ".cursor/hooks.json").write_text("{")
     for heading, arguments in ANSWERS:
         found = set(fields(json.loads(run(*arguments, "--json").out)))
         assert found - documented(heading) == set(), heading
