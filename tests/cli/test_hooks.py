@@ -248,3 +248,51 @@ def test_a_ledger_that_nobody_finds_from_the_project_is_named_in_the_hooks(proje
     assert f"{home}/far/hook cursor stop" in (project / ".cursor/hooks.json").read_text()
     checks = json.loads(run("doctor", "--json", "--ledger", str(home / "far")).out)["checks"]
     assert next(one for one in checks if one["name"] == "cursor hooks")["ok"]
+
+
+def test_status_tells_of_broken_settings_and_of_hooks_that_do_nothing(project: Path, run: Run) -> None:
+    run("hooks", "install", "gemini", "cursor", "git")
+    path = project / ".gemini/settings.json"
+    path.write_text("{ // broken\n" + path.read_text())
+    (project / ".git/ledger/hook").unlink()
+    assert run("hooks", "status") == (
+        0,
+        "gemini       .gemini/settings.json  unreadable  0 hooks\n"
+        "  our hooks still stand in it, but: line 2, column 1: a key in double quotes is expected here\n"
+        "cursor       .cursor/hooks.json     installed   10 hooks\n"
+        "git          displaced: post-commit, post-checkout, post-merge, post-rewrite, pre-push "
+        f"({project}/.git/ledger/hook is missing, so it does nothing: install it again)\n",
+        f"They do nothing: {project}/.git/ledger/hook is not there. To record again: ledger up\n",
+    )
+
+
+def test_hooks_of_the_user_are_told_and_taken_out_where_no_ledger_is(
+    project: Path, run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("hooks", "install", "gemini", "--user")
+    monkeypatch.chdir(home)  # as a project, it has the user's settings for its own
+    assert run("hooks").out == f"gemini       .gemini/settings.json  installed  {len(DIALECTS['gemini'].HOOKS)} hooks\n"
+    assert run("down") == (
+        3,
+        "",
+        ".gemini/settings.json keeps our hooks: they count in every project. "
+        "To take them out: ledger hooks uninstall gemini\n"
+        f"error: no ledger belongs to {home}\n  hint: `ledger init` makes one for this project\n",
+    )
+    assert run("hooks", "uninstall", "gemini").code == 0
+    assert not (home / ".gemini/settings.json").exists()
+    assert run("hooks", "uninstall", "gemini").code == 3
+
+
+def test_the_hook_of_ones_own_that_would_step_aside_is_named_before_it_does(project: Path, run: Run) -> None:
+    (project / ".git/hooks/pre-push").write_text("#!/bin/sh\n")
+    assert run("hooks", "install", "git", "--dry-run").out == (
+        ".git/hooks\n"
+        "  hooks  post-commit, post-checkout, post-merge, post-rewrite, pre-push\n"
+        "  pre-push: the hook that is there becomes pre-push.before-ledger, and runs first\n"
+    )
+    run("hooks", "install", "git")
+    assert (project / ".git/hooks/pre-push.before-ledger").read_text() == "#!/bin/sh\n"
+    assert run("hooks", "uninstall", "git", "--dry-run").out == (
+        ".git/hooks: taken out, post-commit, post-checkout, post-merge, post-rewrite, pre-push\n"
+    )

@@ -18,14 +18,14 @@ def test_what_is_written_is_read_and_the_folders_made_for_it_are_told(tmp_path: 
     assert write(path, tmp_path, None, b"{}", is_own=False) == [tmp_path / "a", tmp_path / "a/b"]
     assert read(path, tmp_path) == b"{}"
     assert [p.name for p in path.parent.iterdir()] == ["c.json"]
-    remove(path, tmp_path, [tmp_path / "a", tmp_path / "a/b"])
+    remove(path, tmp_path, b"{}", [tmp_path / "a", tmp_path / "a/b"])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_in_which_something_else_lies_stays(tmp_path: Path) -> None:
     made = write(tmp_path / "a/b.json", tmp_path, None, b"{}", is_own=False)
     (tmp_path / "a/other").touch()
-    remove(tmp_path / "a/b.json", tmp_path, made)
+    remove(tmp_path / "a/b.json", tmp_path, b"{}", made)
     assert [p.name for p in (tmp_path / "a").iterdir()] == ["other"]
 
 
@@ -36,8 +36,8 @@ def test_folders_are_made_within_bounds_and_told_and_go_with_a_file_that_is_gone
     (tmp_path / "in/out").symlink_to(tmp_path)
     with pytest.raises(RefusedError, match="leads out of"):
         make_folders(tmp_path / "in/out/c", tmp_path / "in")
-    remove(tmp_path / "in/a/b/gone", tmp_path / "in", [tmp_path / "in/a", tmp_path / "in/a/b"])
-    remove(tmp_path / "in/a/b/gone", tmp_path / "in", [tmp_path / "in/a"])
+    remove(tmp_path / "in/a/b/gone", tmp_path / "in", None, [tmp_path / "in/a", tmp_path / "in/a/b"])
+    remove(tmp_path / "in/a/b/gone", tmp_path / "in", None, [tmp_path / "in/a"])
     assert [path.name for path in (tmp_path / "in").iterdir()] == ["out"]
 
 
@@ -65,11 +65,14 @@ def test_a_file_keeps_its_owner(tmp_path: Path) -> None:
     assert (path.stat().st_uid, path.stat().st_gid) == (1234, 1235)
 
 
-def test_a_file_that_changed_since_it_was_read_is_not_written(tmp_path: Path) -> None:
+def test_a_file_that_changed_since_it_was_read_is_neither_written_nor_deleted(tmp_path: Path) -> None:
     path = tmp_path / "s.json"
     path.write_bytes(b"theirs")
     with pytest.raises(BusyError):
         write(path, tmp_path, b"{}", b"ours", is_own=False)
+    for before in (b"{}", None):
+        with pytest.raises(BusyError):
+            remove(path, tmp_path, before, [])
     assert path.read_bytes() == b"theirs"
 
 

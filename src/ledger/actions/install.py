@@ -91,8 +91,9 @@ def agent_named(name: str) -> Agent:
 
 
 def targets(where: Where, agent: Agent) -> list[Target]:
-    """Every settings file that an agent may have, there or not."""
-    return [target_of(where, agent, scope) for scope in SCOPES if scope in agent.files]
+    """Every settings file that an agent may have, there or not, each once: the home's as a project are the user's."""
+    each = (target_of(where, agent, scope) for scope in SCOPES if scope in agent.files)
+    return list({target.path: target for target in each}.values())
 
 
 def target_of(where: Where, agent: Agent, scope: Scope) -> Target:

@@ -111,7 +111,7 @@ def take_out(where: Where, removal: Removal) -> None:
     """Write what was planned, and forget the file. Raises BusyError, RefusedError and StorageError."""
     target = removal.target
     if removal.after is None:
-        settings_file.remove(target.path, target.root, removal.folders)
+        settings_file.remove(target.path, target.root, removal.before, removal.folders)
     elif removal.is_needed:
         is_own = target.scope in ("local", "user")
         settings_file.write(target.path, target.root, removal.before, removal.after, is_own=is_own)

@@ -43,6 +43,7 @@ def command(context: typer.Context, purge: Purge = False, yes: Yes = False, dry_
     where, absence = hooks.found(call)
     undoing = plan_undoing(where)
     if absence is not None and not (_is_any(undoing) or _shims_stand(where)):
+        _tell_kept(call, where, undoing)
         raise absence
     if dry_run:
         hooks.show_removals(call, where, undoing.removals, with_git=True)
@@ -79,7 +80,7 @@ def _what_was(absence: LedgerError | None) -> str:
 
 
 def _is_any(undoing: Undoing) -> bool:
-    return bool(undoing.left or undoing.kept or any(one.is_needed for one in undoing.removals))
+    return bool(undoing.left or any(one.is_needed for one in undoing.removals))
 
 
 def _shims_stand(where: Where) -> bool:

@@ -85,24 +85,27 @@ def uninstall(context: typer.Context, agents: Agents, dry_run: DryRun = False) -
     from ledger.actions.uninstall import plan_removal, require_memory, take_out
 
     call = Call.of(context)
-    with call.ledger() as ledger:
-        where = where_of(call, ledger.layout)
-        removals = [one for agent in agents if agent != GIT for one in plan_removal(where, agent)]
-        shims: Sequence[GitHook] = ()
-        if dry_run:
-            show_removals(call, where, removals, with_git=GIT in agents)
-            return
-        require_memory(where.layout)
-        for removal in removals:
-            take_out(where, removal)
-        if GIT in agents:
-            from ledger.actions.install_git import uninstall_git
-
-            shims = uninstall_git(where.layout, where.project)
+    where, absence = found(call)
+    removals = [one for agent in agents if agent != GIT for one in plan_removal(where, agent)]
+    if dry_run:
+        show_removals(call, where, removals, with_git=GIT in agents)
+        return
+    require_memory(where.layout)
+    for removal in removals:
+        take_out(where, removal)
+    shims = _without_git(where) if GIT in agents else []
+    if absence is not None and not removals and not shims:
+        raise absence
     answer = {"files": pages.removal_documents(removals), "git": pages.git_document(shims)}
     call.out.answer(answer, lambda: [*pages.removal_lines(where, removals), *pages.git_lines(shims)])
     if not removals and not shims:
         call.out.words("There was nothing of ours.")
+
+
+def _without_git(where: Where) -> Sequence[GitHook]:
+    from ledger.actions.install_git import uninstall_git
+
+    return uninstall_git(where.layout, where.project)
 
 
 def status(context: typer.Context) -> int:

@@ -27,7 +27,7 @@ def plan_document(where: Where, change: Change) -> dict[str, Any]:
 
     new = summary(where, change)
     return change_document(change) | {
-        "after": change.after.decode(),
+        "after": change.after.decode("utf-8", "replace"),
         "events": list(new.events),
         "gone": list(new.gone),
         "single": list(new.single),

@@ -37,8 +37,7 @@ def write(path: Path, within: Path, before: bytes | None, after: bytes, *, is_ow
     A new file is its owner's alone if it `is_own`, else as the umask says. Raises RefusedError as `read` does, and for
     a file of somebody else; BusyError for one that changed meanwhile; StorageError where the system refuses.
     """
-    if read(path, within) != before:
-        raise BusyError(f"{path} changed while it was being looked at", hint="try again; nothing was written")
+    _require_unchanged(path, within, before)
     target = _target(path, within)
     with refusals(path):
         made = _make_folders(target.parent)
@@ -47,11 +46,15 @@ def write(path: Path, within: Path, before: bytes | None, after: bytes, *, is_ow
     return made
 
 
-def remove(path: Path, within: Path, folders: Sequence[Path]) -> None:
-    """Delete a file, and those of the folders that are empty then. Raises RefusedError and StorageError."""
-    target = _target(path, within)
-    with refusals(path), contextlib.suppress(NotADirectoryError):
-        target.unlink(missing_ok=True)
+def remove(path: Path, within: Path, before: bytes | None, folders: Sequence[Path]) -> None:
+    """Delete a file that still holds `before` (None: is not there), and those of the folders that are empty then.
+
+    Raises BusyError for a file that changed meanwhile, RefusedError and StorageError as `write` does.
+    """
+    _require_unchanged(path, within, before)
+    if before is not None:
+        with refusals(path):
+            _target(path, within).unlink(missing_ok=True)
     for folder in reversed(folders):
         with contextlib.suppress(OSError):  # something else is in it, or it is gone
             folder.rmdir()
@@ -62,6 +65,11 @@ def make_folders(folder: Path, within: Path) -> list[Path]:
     target = _target(folder, within)
     with refusals(folder):
         return _make_folders(target)
+
+
+def _require_unchanged(path: Path, within: Path, before: bytes | None) -> None:
+    if read(path, within) != before:
+        raise BusyError(f"{path} changed while it was being looked at", hint="try again; nothing was written")
 
 
 def _target(path: Path, within: Path) -> Path:
