@@ -296,3 +296,70 @@ def test_the_hook_of_ones_own_that_would_step_aside_is_named_before_it_does(proj
     assert run("hooks", "uninstall", "git", "--dry-run").out == (
         ".git/hooks: taken out, post-commit, post-checkout, post-merge, post-rewrite, pre-push\n"
     )
+
+
+def test_a_dry_run_names_what_programs_of_our_own_and_settings_of_one_clone_bring(project: Path, run: Run) -> None:
+    whole = run("hooks", "install", "copilot-cli", "opencode", "--dry-run")
+    assert whole.out.splitlines()[:4] == [
+        ".github/hooks/ledger.json, a new file",
+        f"  hooks  {', '.join(dict.fromkeys(hook.event for hook in DIALECTS['copilot-cli'].HOOKS))}",
+        ".opencode/plugins/ledger.js, a new file",
+        f"  hooks  {', '.join(hook.event for hook in DIALECTS['opencode'].HOOKS)}",
+    ]
+    assert whole.out.splitlines()[4].endswith(" ledger AGENT EVENT"), "the plugin runs no command"
+    assert run("hooks", "install", "claude-code", "--local", "--dry-run").out == (
+        ".claude/settings.local.json, a new file\n"
+        f"  hooks     {', '.join(hook.event for hook in DIALECTS['claude-code'].HOOKS)}\n"
+        "  settings  statusLine\n"
+        ".git/info/exclude\n"
+        "  line  # context-ledger: settings of this clone alone\n"
+        "  line  /.claude/settings.local.json\n"
+        """Each hook runs: exec sh -c 'h=$0; [ -x "$h" ] && [ -O "$h" ] && exec "$h" "$@"; exit 0' """
+        f"{project}/.git/ledger/hook AGENT EVENT\n"
+    )
+
+
+def test_a_dry_run_of_down_shows_what_would_go_what_is_left_and_what_is_kept(project: Path, run: Run) -> None:
+    run("hooks", "install", "claude-code", "gemini", "cursor", "git")
+    subprocess.run(["git", "add", ".claude"], check=True)
+    memory = project / ".git/ledger/installed.json"
+    files = json.loads(memory.read_text())["files"]
+    memory.write_text(json.dumps({"files": [one for one in files if one["agent"] != "claude-code"]}))
+    (project / ".gemini/settings.json").write_text("{")
+    before = {
+        path: path.read_bytes() for path in project.rglob("*") if path.is_file() and "ledger.git" not in str(path)
+    }
+    assert run("down", "--dry-run") == (
+        1,
+        ".cursor/hooks.json: deleted\n"
+        ".git/hooks: taken out, post-commit, post-checkout, post-merge, post-rewrite, pre-push\n",
+        ".claude/settings.json keeps our hooks: they are in git, so they are the team's. "
+        "To take them out: ledger hooks uninstall claude-code\n"
+        "error: .gemini/settings.json could not be changed, and keeps what is ours:\n"
+        "  line 1, column 2: a key in double quotes is expected here\n"
+        "  hint: put that right, then: ledger down\n",
+    )
+    assert all(path.read_bytes() == data for path, data in before.items())
+
+
+def test_a_linked_worktree_without_the_folder_that_codex_wants_is_shown_it_first(
+    project: Path, run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run(["git", "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+    subprocess.run(["git", "worktree", "add", "-q", str(home / "side")], check=True)
+    run("hooks", "install", "codex")
+    monkeypatch.chdir(home / "side")
+    told = run("hooks", "status")
+    assert told.out.startswith(
+        f"codex        ~/project/.codex/hooks.json  installed  {len(DIALECTS['codex'].HOOKS)} hooks\n"
+        f"  codex does not look into it here: {home}/side/.codex is missing\n"
+    )
+    assert told.err == f"Codex reads no hooks in this worktree: {home}/side/.codex is missing. To make it: ledger up\n"
+    assert run("hooks", "install", "codex", "--dry-run").out == (
+        f"~/project/.codex/hooks.json\n  folder  {home}/side/.codex: without it, hooks are not looked for here\n"
+    )
+    run("hooks", "install", "codex")
+    assert run("hooks", "status").out.count("\n") == 2
+    monkeypatch.chdir(project)
+    run("hooks", "uninstall", "codex")
+    assert not (home / "side/.codex").exists()

@@ -56,11 +56,12 @@ class Trust(NamedTuple):
 
 def trust_of(where: Where) -> Trust:
     """Whether Codex trusts our hooks in this project; it is asked by its own program."""
+    missing = _missing(where)
     try:
         with _serving(where) as server:
-            return Trust(tuple(_ours(server, where)), missing=_missing(where))
+            return Trust(tuple(_ours(server, where)), missing=missing)
     except (BusyError, StorageError) as error:
-        return Trust(unknown=error.message)
+        return Trust(unknown=error.message, missing=missing)
 
 
 def give_trust(where: Where) -> Trust:
