@@ -339,6 +339,13 @@ def test_a_dry_run_of_down_shows_what_would_go_what_is_left_and_what_is_kept(pro
         "  line 1, column 2: a key in double quotes is expected here\n"
         "  hint: put that right, then: ledger down\n",
     )
+    plan = json.loads(run("down", "--dry-run", "--json").out)
+    assert [Path(one["path"]).parent.name for one in plan["files"] + plan["left"] + plan["kept"]] == [
+        ".cursor",
+        ".gemini",
+        ".claude",
+    ]
+    assert [one["hook"] for one in plan["git"]][-1] == "pre-push"
     assert all(path.read_bytes() == data for path, data in before.items())
 
 

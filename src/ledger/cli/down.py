@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ledger.actions.install_git import GitHook
     from ledger.actions.uninstall import Removal, Undoing
 
+Left = Sequence[tuple[Path, LedgerError]]
+
 _ATTEMPTS = 3  # to delete a folder in which somebody has a file open still
 
 Purge = Annotated[bool, typer.Option("--purge", help="Delete the ledger too, with everything in it.")]
@@ -46,33 +48,48 @@ def command(context: typer.Context, purge: Purge = False, yes: Yes = False, dry_
         _tell_kept(call, where, undoing)
         raise absence
     if dry_run:
-        hooks.show_removals(call, where, undoing.removals, with_git=True)
-        _tell_kept(call, where, undoing)
-        _tell_left(where, undoing.left)
-        return 1 if undoing.left else 0
+        return _shown(call, where, undoing)
     require_memory(where.layout)
-    if purge and not absence and not yes and not _agreed(where.layout):
+    purge = purge and absence is None
+    if purge and not yes and not _agreed(where.layout):
         call.out.words("Nothing was changed.")
         return 1
     done, left = _taken_out(where, undoing)
     shims = _silenced(where, left)
-    is_purged = purge and not absence and not left  # what was there before is remembered in it
-    if is_purged:
+    if purge and not left:  # what was there before is remembered in it
         _delete(where.layout.root)
     answer = {
         "files": pages.removal_documents(done),
-        "left": pages.left_documents(left),
-        "kept": [{"path": str(target.path), "reason": why} for target, why in undoing.kept],
+        **_unchanged(undoing, left),
         "git": pages.git_document(shims),
-        "purged": is_purged,
+        "purged": purge and not left,
     }
     call.out.answer(answer, lambda: [*pages.removal_lines(where, done), *pages.git_lines(shims)])
-    _tell_kept(call, where, undoing)
-    _tell_left(where, left)
+    _tell_unchanged(call, where, undoing, left)
     if left:
         return 1
-    call.out.words("The ledger is deleted." if is_purged else "Nothing is recorded any more." + _what_was(absence))
+    call.out.words("The ledger is deleted." if purge else "Nothing is recorded any more." + _what_was(absence))
     return 0
+
+
+def _shown(call: Call, where: Where, undoing: Undoing) -> int:
+    beside = _unchanged(undoing, undoing.left)
+    hooks.show_removals(call, where, undoing.removals, beside, with_git=True)
+    _tell_unchanged(call, where, undoing, undoing.left)
+    return 1 if undoing.left else 0
+
+
+def _unchanged(undoing: Undoing, left: Left) -> dict[str, list[dict[str, str]]]:
+    kept = [{"path": str(target.path), "reason": why} for target, why in undoing.kept]
+    return {"left": [{"path": str(path), "reason": error.message} for path, error in left], "kept": kept}
+
+
+def _tell_unchanged(call: Call, where: Where, undoing: Undoing, left: Left) -> None:
+    _tell_kept(call, where, undoing)
+    for path, error in left:
+        reason = "; ".join(map(str, error.problems)) if isinstance(error, InvalidError) else error.message
+        what = f"{pages.shown(path, where)} could not be changed, and keeps what is ours:\n  {reason}"
+        tell(LedgerError(what, hint="put that right, then: ledger down"))
 
 
 def _what_was(absence: LedgerError | None) -> str:
@@ -109,13 +126,6 @@ def _tell_kept(call: Call, where: Where, undoing: Undoing) -> None:
         agent = target.agent.name
         file = pages.shown(target.path, where)
         call.out.words(f"{file} keeps our hooks: {why}. To take them out: ledger hooks uninstall {agent}")
-
-
-def _tell_left(where: Where, left: Sequence[tuple[Path, LedgerError]]) -> None:
-    for path, error in left:
-        reason = "; ".join(map(str, error.problems)) if isinstance(error, InvalidError) else error.message
-        what = f"{pages.shown(path, where)} could not be changed, and keeps what is ours:\n  {reason}"
-        tell(LedgerError(what, hint="put that right, then: ledger down"))
 
 
 def _silenced(where: Where, left: list[tuple[Path, LedgerError]]) -> list[GitHook]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -88,7 +88,7 @@ def uninstall(context: typer.Context, agents: Agents, dry_run: DryRun = False) -
     where, absence = found(call)
     removals = [one for agent in agents if agent != GIT for one in plan_removal(where, agent)]
     if dry_run:
-        show_removals(call, where, removals, with_git=GIT in agents)
+        show_removals(call, where, removals, {}, with_git=GIT in agents)
         return
     require_memory(where.layout)
     for removal in removals:
@@ -217,12 +217,15 @@ def tell_trust(out: Output, trust: Trust | None) -> None:
     out.words(f"Codex runs no hook that its user has not trusted{why}: {BY_HAND}")
 
 
-def show_removals(call: Call, where: Where, removals: Sequence[Removal], *, with_git: bool) -> None:
-    """Answer with what would be taken out."""
+def show_removals(
+    call: Call, where: Where, removals: Sequence[Removal], beside: Mapping[str, Any], *, with_git: bool
+) -> None:
+    """Answer with what would be taken out; `beside` joins it in the document."""
     from ledger.actions.install_git import git_shims
 
     shims = git_shims(where.layout, where.project) if with_git else []
-    document = {"files": pages.removal_documents(removals), "git": [str(path) for path in shims]}
+    git = [{"hook": path.name, "path": str(path)} for path in shims]
+    document = {"files": pages.removal_documents(removals), "git": git, **beside}
     call.out.answer(document, lambda: pages.removal_plan_lines(where, removals, shims))
 
 

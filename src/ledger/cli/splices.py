@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from ledger.actions.install import Change, Where
     from ledger.actions.install_git import GitHook
     from ledger.actions.uninstall import Removal
-    from ledger.errors import LedgerError
 
 GIT = "git"
 
@@ -136,11 +135,6 @@ def _left_of(one: Removal) -> str:
     if one.after is None:
         return "deleted"
     return "taken out, and nothing else is in it" if one.is_bare else "taken out"
-
-
-def left_documents(left: Sequence[tuple[Path, LedgerError]]) -> list[dict[str, str]]:
-    """The files that could not be changed."""
-    return [{"path": str(path), "reason": error.message} for path, error in left]
 
 
 def git_document(shims: Sequence[GitHook]) -> list[dict[str, Any]]:
