@@ -98,10 +98,13 @@ def _is_new(layout: Layout, left: set[str]) -> bool:
 
 def _drained(layout: Layout, ledger: Ledger) -> set[str]:
     """Drain once; gives back the names of what waited before and waits all the same."""
+    from ledger.hooks.ahead import look_ahead
+
     before = {one.path.name for one in spool.waiting(layout)}
     try:
         for problem in ledger.drain().unread:
             note(layout, _LOG, problem)
+        look_ahead(ledger)
     except LedgerError as error:
         note(layout, _LOG, _words(error))
     return before & {one.path.name for one in spool.waiting(layout)}

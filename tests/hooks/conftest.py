@@ -24,9 +24,14 @@ class Hook:
         self.processes: list[subprocess.Popen[bytes]] = []
         self.equip("/nonexistent/python")
 
-    def equip(self, python: str | Path = sys.executable, answering: tuple[tuple[str, str], ...] = ()) -> None:
+    def equip(
+        self,
+        python: str | Path = sys.executable,
+        answering: tuple[tuple[str, str], ...] = (),
+        of_leases: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         """Write the launcher."""
-        launcher.equip(self.layout, str(python), answering)
+        launcher.equip(self.layout, str(python), answering, of_leases)
 
     def command(self, event: str = "Stop", shell: tuple[str, ...] = ()) -> list[str]:
         """The words that run it."""

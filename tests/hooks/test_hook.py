@@ -17,6 +17,7 @@ import pytest
 from tests.hooks.conftest import Hook, was_silent
 
 from ledger.storage import spool, switches
+from ledger.storage.layout import MAIN
 from ledger.storage.spool import Fired
 from ledger.storage.switches import Switch
 
@@ -355,6 +356,25 @@ def test_a_hook_that_answers_keeps_its_payload_once(hook: Hook) -> None:
     assert (done.returncode, done.stdout) == (0, b"")
     assert hook.kept() == [b'{"unknown": 1}']
     assert spool.fired(hook.layout) == {("codex", "SessionStart"): Fired(1)}
+
+
+def test_before_a_tool_python_is_asked_only_where_somebody_may_hold_a_lease(
+    hook: Hook, tmp_path: Path, shell: tuple[str, ...]
+) -> None:
+    asked = tmp_path / "asked"
+    asked.write_text("#!/bin/sh\ncat >/dev/null\necho asked\n")
+    asked.chmod(0o755)
+    edit, start = ("codex", "PreToolUse"), ("codex", "SessionStart")
+    hook.equip(asked, (edit, start), (edit,))
+    without_drain(hook)
+    hook.layout.told.mkdir()
+    main = hook.layout.git_dir / MAIN
+    for noted, stands, answer in (("", "", b"asked\n"), ("a", "b", b"asked\n"), ("a", "", b"asked\n"), ("a", "a", b"")):
+        hook.layout.no_leases.write_text(f"{noted}\n")
+        main.write_text(f"{stands}\n")
+        assert hook.run(event="PreToolUse", shell=shell).stdout == answer
+    assert hook.run(event="SessionStart", shell=shell).stdout == b"asked\n"
+    assert hook.kept() == [b'{"a": 1}']
 
 
 def test_an_answer_that_runs_out_of_time_has_counted_itself(hook: Hook, tmp_path: Path) -> None:

@@ -78,8 +78,10 @@ class Change(NamedTuple):
 
 def equip(layout: Layout) -> bool:
     """Write what every hook on this machine runs; whether it was missing or another. Raises StorageError."""
-    answering = [(one.NAME, hook.event) for one in DIALECTS.values() for hook in one.HOOKS if hook.answers]
-    return launcher.equip(layout, sys.executable, answering)
+    hooks = [(one.NAME, hook) for one in DIALECTS.values() for hook in one.HOOKS]
+    answering = [(agent, hook.event) for agent, hook in hooks if hook.answers]
+    of_leases = [(agent, hook.event) for agent, hook in hooks if hook.answers == "edit"]
+    return launcher.equip(layout, sys.executable, answering, of_leases)
 
 
 def agent_named(name: str) -> Agent:

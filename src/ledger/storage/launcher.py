@@ -12,7 +12,7 @@ import secrets
 import shlex
 import shutil
 import subprocess
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from importlib.resources import files as resources
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from ledger.storage.layout import Layout
 from ledger.storage.spool import make, require_words
 
 HOOK_MODE = 0o700
+
+Hooks = Collection[tuple[str, str]]
 
 _BLANK = re.compile(b"@([A-Z]+)@")
 _TOOLS = ("dd", "mv", "sync")
@@ -41,15 +43,16 @@ _FIND = (
 _RUN = '[ -x "$h" ] && [ -O "$h" ] && exec "$h" "$@"; exit 0'
 
 
-def equip(layout: Layout, python: str, answering: Collection[tuple[str, str]] = ()) -> bool:
+def equip(layout: Layout, python: str, answering: Hooks = (), of_leases: Hooks = ()) -> bool:
     """Write the ledger's launcher, and make what it needs; whether anything had to be written.
 
     `python` is the interpreter that has this program; `answering` the hooks, by agent and event, that print an
-    answer. Raises InvalidError for a hook that can have no name, StorageError where the ledger cannot be written.
+    answer, and `of_leases` those of them that can only speak of leases. Raises InvalidError for a hook that can have
+    no name, StorageError where the ledger cannot be written.
     """
-    for agent, event in answering:
+    for agent, event in (*answering, *of_leases):
         require_words(agent, event)
-    wanted = _text(layout, python, answering)
+    wanted = _text(layout, python, {"ANSWERED": answering, "LEASES": of_leases})
     with refusals(layout.root):
         for folder in (layout.live, layout.beats):
             make_folder(folder)
@@ -87,7 +90,7 @@ def local_command(layout: Layout, agent: str, event: str) -> str:
     return f"exec sh -c {shlex.quote('h=$0; ' + _RUN)} {shlex.quote(path)} {agent} {event}"
 
 
-def _text(layout: Layout, python: str, answering: Collection[tuple[str, str]]) -> bytes:
+def _text(layout: Layout, python: str, patterns: Mapping[str, Hooks]) -> bytes:
     package = resources("ledger")
     tools = _tools(layout) or dict.fromkeys(_TOOLS, "")
     values = {
@@ -97,8 +100,9 @@ def _text(layout: Layout, python: str, answering: Collection[tuple[str, str]]) -
         **{name.upper(): path for name, path in tools.items()},
     }
     blanks = {name: os.fsencode(shlex.quote(value)) for name, value in values.items()}
-    # A pattern of the shell: the words have no character that means anything in one.
-    blanks["ANSWERED"] = "|".join(sorted(f"{agent}~{event}" for agent, event in answering)).encode() or b"''"
+    # Patterns of the shell: the words have no character that means anything in one.
+    for name, hooks in patterns.items():
+        blanks[name] = "|".join(sorted(f"{agent}~{event}" for agent, event in hooks)).encode() or b"''"
     template = (package / "hooks" / "hook.sh").read_bytes()
     return _BLANK.sub(lambda found: blanks[found[1].decode()], template)
 
