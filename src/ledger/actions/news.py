@@ -28,8 +28,8 @@ from ledger.storage.place import Place
 from ledger.storage.store import Commit, Oid
 
 # A session's start must not take longer than 150 ms in all: so many of the newest events are looked at (40 to 80 µs
-# each), and so many keys of those that were written before them.
-_BACK = 400
+# each; as many again for what the last session was asked), and so many keys of those that were written before them.
+_BACK = 200
 _KEYS = 100
 
 _WRITES = (b"context.", b"decision.", b"conflict.")
@@ -94,7 +94,7 @@ class News:
 
 def at_start(place: Place, session: str, last: str | None = None) -> Start:
     """Where things stand, for a session that begins; `last` is the session that was in its worktree before it."""
-    reader, newest = reader_at(place), list(islice(walk(place, [main_tip(place)]), _BACK))
+    reader, newest = reader_at(place), list(_newest_events(place, last))
     written, unnamed = _standing(place, reader, newest)
     return Start(
         last=None if last in (None, session) else _left_by(str(last), newest),
@@ -129,6 +129,17 @@ def holders(place: Place, session: str, paths: Iterable[str]) -> list[Standing]:
     others = (one for one in live_leases(place) if one.holds and one.lease.session != session)
     held = [one for one in others if do_overlap(one.lease.on, wanted)]
     return [one for one in held if why_gone(place, reader, one.lease.session) is None]
+
+
+def _newest_events(place: Place, last: str | None) -> Iterator[Commit]:
+    """The events that are looked at: `_BACK`, and more until it is known what the last session was asked and said."""
+    missing = set() if last is None else {b"prompt.submitted", b"turn.ended"}
+    for count, commit in enumerate(islice(walk(place, [main_tip(place)]), 2 * _BACK), 1):
+        yield commit
+        if commit.author.email == last:
+            missing.discard(commit.message.partition(b" ")[0])
+        if count >= _BACK and not missing:
+            return
 
 
 def _standing(place: Place, reader: Reader, newest: Iterable[Commit]) -> tuple[tuple[Written, ...], int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -88,6 +87,8 @@ def require_task(reader: Reader, name: str) -> Task:
     """The task of that name in a state; raises NotFoundError with the nearest names."""
     document = None if key_problems(name) or "/" in name else reader.get(task_path(name))
     if document is None:
+        import difflib  # 5 ms, for a hint
+
         near = difflib.get_close_matches(name, [task.name for task in tasks_in(reader)], n=3)
         hint = f"did you mean: {', '.join(near)}?" if near else "`ledger task list --all` lists them"
         raise NotFoundError(f"no task is named {name!r}", hint=hint)

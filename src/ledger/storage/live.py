@@ -18,7 +18,6 @@ import fcntl
 import json
 import os
 import re
-import secrets
 import stat
 import threading
 import time
@@ -278,7 +277,7 @@ def _claim_of(process: Process, lasting: bool, doing: Doing, now: float) -> Clai
         boot=machine.boot,
         pids=machine.pids,
         host=machine.host,
-        nonce=secrets.token_hex(8),
+        nonce=os.urandom(8).hex(),
         lasting=lasting,
         doing=doing,
         since=now,

@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import shutil
 import time
 import zlib
 from collections.abc import Iterable
@@ -158,6 +157,8 @@ def quarantine(paths: Iterable[Path], folder: Path) -> list[Path]:
     This must come before the objects are written again: an object is not written where a file with
     bytes in it stands in its place.
     """
+    import shutil  # for damage alone
+
     moved = []
     for path in paths:
         target = folder / f"{time.time_ns()}-{path.parent.name}-{path.name}"

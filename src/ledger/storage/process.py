@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -40,9 +39,9 @@ class Process(NamedTuple):
 def this_machine() -> Machine:
     """The machine of this process."""
     if not _HAS_PROC:
-        return Machine(socket.gethostname(), "", "")
+        return Machine(os.uname().nodename, "", "")
     boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return Machine(socket.gethostname(), boot, str((_PROC / "self/ns/pid").readlink()))
+    return Machine(os.uname().nodename, boot, str((_PROC / "self/ns/pid").readlink()))
 
 
 def find_process(pid: int) -> Process | None:

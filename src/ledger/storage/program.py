@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -47,6 +46,8 @@ def run_git(
 
     Raises StorageError if there is no git, BusyError after `timeout` seconds.
     """
+    import subprocess  # 4 ms, for who starts git alone
+
     flags = [word for setting in (f"safe.directory={git_dir}", *_SETTINGS, *settings) for word in ("-c", setting)]
     command = ["git", f"--git-dir={git_dir}", *flags, *arguments]
     try:
@@ -58,6 +59,8 @@ def run_git(
 
 
 def _ran(command: Sequence[str], data: bytes, timeout: float | None) -> Ran:
+    import subprocess
+
     pipe = subprocess.PIPE
     with subprocess.Popen(
         command, stdin=pipe, stdout=pipe, stderr=pipe, env=scrubbed_environment(), start_new_session=True
