@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import signal
 import subprocess
@@ -12,20 +11,18 @@ from pathlib import Path
 
 import pytest
 from tests.actions.payloads import Claude, events, gemini
+from tests.strace import MARK, SYNCS, WRITES, points, tracing
 
 from ledger.api import create_ledger, open_ledger
 from ledger.core.ids import SessionId
 from ledger.storage import spool
 from ledger.storage.layout import Layout
 
-CALLS = (
-    "write,pwrite64,writev,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,openat,link,linkat"
-)
+CALLS = (*WRITES, *SYNCS)
 SAMPLE = Path(__file__).parent.parent / "recording" / "data" / "claude-code.jsonl"
 KEY = "5e551011-0000-4000-8000-000000000001"
 
-# A mark in the trace says when the program has started: what comes before it writes nothing.
-PROGRAM = """
+PROGRAM = f"""
 import os, sys
 from ledger.actions import append, drain, import_transcripts, session, settle, tail
 from ledger.api import open_ledger
@@ -33,7 +30,7 @@ from ledger.core.redaction import default_redactor
 from ledger.recording.payloads import dialects
 default_redactor()
 ledger = open_ledger(sys.argv[1])
-os.close(os.open("/", os.O_RDONLY | os.O_DIRECTORY))
+{MARK}
 try:
     ledger.drain()
 finally:
@@ -76,18 +73,8 @@ def copied(template: Path, folder: Path) -> Layout:
 
 
 def traced(layout: Layout, *how: str) -> subprocess.CompletedProcess[bytes]:
-    run = ["strace", "-f", "-o", f"{layout.root.parent}/trace", *how, sys.executable, "-c", PROGRAM, str(layout.root)]
+    run = [*tracing(layout.root.parent / "trace", CALLS), *how, sys.executable, "-c", PROGRAM, str(layout.root)]
     return subprocess.run(run, check=False, capture_output=True, timeout=120)
-
-
-def calls(template: Path, folder: Path) -> tuple[int, int]:
-    """How many calls that change something there are before the drain, and by its end."""
-    layout = copied(template, folder)
-    assert traced(layout, "-e", f"trace={CALLS}").returncode == 0
-    lines = (folder / "trace").read_text().splitlines()
-    marked = next(number for number, line in enumerate(lines) if 'openat(AT_FDCWD, "/", ' in line)
-    counted = [number for number, line in enumerate(lines) if re.match(r"\d+ +[a-z0-9]+\(", line)]
-    return sum(number <= marked for number in counted), len(counted)
 
 
 def told(layout: Layout) -> list[tuple[str, str, str]]:
@@ -104,51 +91,39 @@ def told(layout: Layout) -> list[tuple[str, str, str]]:
     return sorted(found)
 
 
-def sweep(template: Path, tmp_path: Path, how: str, step: int) -> Iterator[None]:
-    (tmp_path / "counted").mkdir()
-    before, last = calls(template, tmp_path / "counted")
-    expected = told(Layout(tmp_path / "counted" / "ledger"))
-    assert last - before > 60
+def sweep(template: Path, tmp_path: Path, how: str, calls: tuple[str, ...], most: int = 0) -> Iterator[int]:
+    """Drain once for each call, or `most` of them, with a fault at that call; gives how each drain ended."""
+    layout = copied(template, tmp_path / "counted")
+    assert traced(layout).returncode == 0
+    expected = told(layout)
     assert len([one for one in expected if one[0] == SessionId.of("claude-code", KEY)]) > 6
-    for number in range(before + 1, last + 1, step):
-        folder = tmp_path / f"at-{number}"
-        folder.mkdir()
-        layout = copied(template, folder)
-        done = traced(layout, "-e", f"trace={CALLS}", "-e", f"inject={CALLS}:{how}:when={number}")
-        if how.startswith("signal"):
-            assert done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL, 0), done.stderr
-        if not _is_reading(folder):
-            assert told(layout) == expected, f"call {number} of {last}: {_line(folder, number)}"
-            yield
-        shutil.rmtree(folder)
-
-
-def _is_reading(folder: Path) -> bool:
-    """Whether what was refused is to open a file that is there: no disk is too full for that."""
-    refused = [line for line in (folder / "trace").read_text().splitlines() if line.endswith("(INJECTED)")]
-    return any("O_RDONLY" in line and "O_CREAT" not in line for line in refused)
-
-
-def _line(folder: Path, number: int) -> str:
-    lines = (folder / "trace").read_text().splitlines()
-    return lines[min(number, len(lines)) - 1]
+    every = list(points(tmp_path / "counted" / "trace", calls))
+    assert len(every) > 40
+    for point in every[:: len(every) // most if most else 1]:
+        layout = copied(template, tmp_path / "faulty")
+        done = traced(layout, *point.fault(how))
+        assert told(layout) == expected, point
+        yield done.returncode
+        shutil.rmtree(layout.root.parent)
 
 
 def test_a_drain_that_is_killed_is_made_good_by_the_next(template: Path, tmp_path: Path) -> None:
-    assert len(list(sweep(template, tmp_path, "signal=KILL", step=41))) > 1
+    assert set(sweep(template, tmp_path, "signal=KILL", CALLS, most=2)) == {-signal.SIGKILL}
 
 
 def test_a_drain_on_a_full_disk_is_made_good_by_the_next(template: Path, tmp_path: Path) -> None:
-    assert len(list(sweep(template, tmp_path, "error=ENOSPC", step=53))) > 1
+    assert len(list(sweep(template, tmp_path, "error=ENOSPC", WRITES, most=2))) >= 2
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_wherever_a_drain_is_killed_every_payload_is_one_event(template: Path, tmp_path: Path) -> None:
-    assert list(sweep(template, tmp_path, "signal=KILL", step=1))
+    ends = list(sweep(template, tmp_path, "signal=KILL", CALLS))
+    print(f"killed at {len(ends)} calls")
+    assert set(ends) == {-signal.SIGKILL}
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_wherever_the_disk_is_full_every_payload_is_one_event(template: Path, tmp_path: Path) -> None:
-    assert list(sweep(template, tmp_path, "error=ENOSPC", step=1))
+    print(f"refused at {len(list(sweep(template, tmp_path, 'error=ENOSPC', WRITES)))} calls")
