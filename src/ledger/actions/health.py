@@ -81,12 +81,12 @@ def _refuse_jump(place: Place) -> None:
 
 
 def _refuse_disk(place: Place) -> None:
-    fault = None if place.layout is None else _refusal(place.layout)
+    fault = None if place.layout is None else refusal(place.layout)
     if fault is not None and place.layout is not None:
         raise storage_error(OSError(fault, os.strerror(fault)), place.layout.root)
 
 
-def _refusal(layout: Layout) -> int | None:
+def refusal(layout: Layout) -> int | None:
     """How the disk would refuse a write, as far as can be seen without one; None where it would not."""
     disk = os.statvfs(layout.root)
     if disk.f_flag & os.ST_RDONLY:

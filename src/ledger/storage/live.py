@@ -45,6 +45,7 @@ _LOCK_SECONDS = 5.0
 _WIDTH = 1024  # a file is rewritten in place, so that locks on it hold: every form of it has one width
 _ATTEMPTS = 3
 _CLOCK = ".clock"
+_CLAIMED = ".claimed"  # one empty file a session that has been claimed: without it a live file lost is one never made
 _PID = re.compile(r"[1-9][0-9]{0,9}")
 _UNREADABLE = "its live file cannot be read"
 _locked: set[int] = set()  # the descriptors by which this process holds its sessions
@@ -168,7 +169,9 @@ def claim(
     with Lock(layout.live_lock).hold(_LOCK_SECONDS), refusals(path):
         _refuse_taken(look(layout, session), process)
         made = _claim_of(process, lasting, doing, file_clock(layout))
-        return Held(layout, session, made, _put(path, made))
+        fd = _put(path, made)
+        _mark(layout.live / _CLAIMED / session)
+        return Held(layout, session, made, fd)
 
 
 def touch(layout: Layout, session: str) -> bool:
@@ -198,7 +201,16 @@ def leave(layout: Layout, session: str, nonce: str | None = None) -> None:
         found = look(layout, session)
         if nonce is not None and (found is None or found.claim is None or found.claim.nonce != nonce):
             return
+        (layout.live / _CLAIMED / session).unlink(missing_ok=True)
         path.unlink(missing_ok=True)
+
+
+def claimed(layout: Layout) -> set[str]:
+    """The sessions that a process has claimed and nobody has given back, whatever became of their live files."""
+    try:
+        return {path.name for path in (layout.live / _CLAIMED).iterdir()}
+    except FileNotFoundError:
+        return set()
 
 
 def look(layout: Layout, session: str) -> Live | None:
@@ -348,6 +360,11 @@ def _put(path: Path, made: Claim) -> int | None:
         return fd
     os.close(fd)
     return None
+
+
+def _mark(path: Path) -> None:
+    path.parent.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE))
 
 
 def _line(made: Claim) -> bytes:
