@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.recording.refusing import refuse_prompts
 
 from ledger.actions.append import Draft
 from ledger.actions.find import main_tip
@@ -136,6 +137,26 @@ def test_exactly_the_damaged_lines_are_told_and_their_bytes_kept(ledger: Ledger,
     done = take(ledger, file)
     assert [r.line for r in done.rejected] == [3, 6]
     assert b"".join(attachments(ledger)) == b"".join(lines)
+
+
+def test_a_fact_that_is_refused_is_set_aside_alone_with_its_line_and_what_is_well_goes_in(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = DATA / "claude-code.jsonl"
+    with monkeypatch.context() as patched:
+        refuse_prompts(patched)
+        done = take(ledger, sample, DATA / "codex.jsonl")
+        again = take(ledger, sample)
+    assert {(one.file, one.event) for one in done.refused} == {(str(sample), "prompt.submitted")}
+    assert done.refused == done.rejected
+    assert all("text" in one.reason for one in done.refused)
+    assert len(done.sessions) >= 2  # the file behind it went in too
+    assert "tool.completed" in {event.type for event in events(ledger)}
+    assert sorted(b"".join(attachments(ledger)).split(b"\n")) == sorted(
+        (sample.read_bytes() + (DATA / "codex.jsonl").read_bytes()).split(b"\n")
+    )
+    assert (again.events, again.refused) == (0, done.refused)
+    assert take(ledger, sample).events == len(done.refused)  # once the rules, or the reader, are put right
 
 
 def test_a_megabyte_in_a_line_goes_in(ledger: Ledger, tmp_path: Path) -> None:

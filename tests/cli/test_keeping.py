@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.cli.conftest import Run
+from tests.recording.refusing import refuse_prompts
 
 MAIN = Path(".ledger/ledger.git/refs/heads/main")
 
@@ -270,6 +271,21 @@ def test_lines_that_are_not_understood_are_not_listed_without_end(ledger: Run, s
     assert len(lines) == 11
     assert lines[0].endswith("(the line itself is kept)")
     assert lines[10] == "not understood: 3 more lines; --json lists them all"
+
+
+def test_an_import_sets_aside_what_is_refused_says_where_it_stood_and_ends_with_1(
+    ledger: Run, small_transcript: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_prompts(monkeypatch)
+    told = answer(ledger, "import", str(small_transcript), code=1)
+    (refused,) = told["rejected"]
+    reason = refused.pop("reason")
+    assert refused == {"file": str(small_transcript), "line": 1, "event": "prompt.submitted"}
+    assert told["events"] > 0
+    again = ledger("import", str(small_transcript))
+    assert again.code == 1
+    where = f"{small_transcript}:1: prompt.submitted"
+    assert again.err == f"refused: {where}: {reason} (the line itself is kept)\n"
 
 
 def test_an_import_names_what_it_cannot_take_once(ledger: Run, small_transcript: Path) -> None:

@@ -22,7 +22,7 @@ from ledger.actions.ignoring import covers_at
 from ledger.actions.tip import Author, event_of
 from ledger.core.clock import stamp
 from ledger.core.ids import SessionId
-from ledger.errors import BusyError, LedgerError, NotFoundError, StorageError, UsageError
+from ledger.errors import BusyError, InvalidError, LedgerError, NotFoundError, StorageError, UsageError
 from ledger.recording import transcripts
 from ledger.recording.adapter import Draft as Fact
 from ledger.recording.adapter import Transcript, Unit
@@ -48,16 +48,24 @@ Progress = Callable[[int], None]
 
 
 class Rejected(NamedTuple):
-    """A line that could not be read; its bytes are kept."""
+    """A line that could not be read, or of which a fact (`event`, its type) was refused; its bytes are kept."""
 
     file: str
     line: int
     reason: str
+    event: str | None = None
+
+
+class _Told(NamedTuple):
+    """What is to be written, and the line that told it."""
+
+    line: int
+    draft: Draft
 
 
 @dataclass(slots=True)
 class Imported:
-    """What an import did: events added, facts that were there already, lines that could not be read, bytes kept."""
+    """What an import did: events added, facts that were there already, lines or facts rejected, bytes kept."""
 
     events: int = 0
     skipped: int = 0
@@ -67,6 +75,11 @@ class Imported:
     seconds: float = 0.0
     passed_over: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def refused(self) -> list[Rejected]:
+        """The facts that break a rule of the ledger, less the lines that could not be read."""
+        return [one for one in self.rejected if one.event is not None]
+
 
 def import_transcripts(
     place: Place, paths: Sequence[Path], agent: str | None = None, progress: Progress | None = None
@@ -74,8 +87,8 @@ def import_transcripts(
     """Import transcript files, and all transcripts below folders.
 
     A file named by itself that is no transcript, or another agent's, is refused (RefusedError, InvalidError)
-    before anything is written; one found in a folder is passed over and said so. `progress` is told the
-    number of bytes read.
+    before anything is written; one found in a folder is passed over and said so. A fact that is refused is set aside
+    alone (`rejected`), and is tried again by the next import. `progress` is told the number of bytes read.
     """
     layout = place.layout
     if layout is None or place.payloads is None:
@@ -209,7 +222,7 @@ def _below(path: Path) -> list[Path]:
 def _import_file(
     place: Place, seen: Seen, file: Path, done: Imported, covers: Covers | None, progress: Progress | None
 ) -> None:
-    content = _content_digest(file)
+    content, refused = _content_digest(file), len(done.refused)
     facts = seen.facts_of_file(content)
     if facts is not None:
         done.skipped += facts
@@ -224,7 +237,8 @@ def _import_file(
             if progress:
                 progress(len(unit.raw))
         intake.finish()
-    seen.add_file(content, intake.facts)
+    if len(done.refused) == refused:  # else it is read again, and what is wrong is said again
+        seen.add_file(content, intake.facts)
     seen.keep()
 
 
@@ -253,7 +267,7 @@ class Intake:
         self._session(key).keep_line(unit, is_kept=is_kept)
         for fact in unit.drafts:
             self.facts += 1
-            if self._session(fact.session).add(fact):
+            if self._session(fact.session).add(fact, unit.number):
                 continue
             self.done.skipped += 1
         if sum(len(s.drafts) for s in self._lines.values()) >= BATCH:
@@ -289,7 +303,7 @@ class _Session:
         agent = intake.transcript.agent
         self.intake, self.key = intake, key
         self.author = Author(str(SessionId.of(agent, key)), agent)
-        self.drafts: list[Draft] = []
+        self.drafts: list[_Told] = []
         self._known = intake.seen.origins(self.author.session)
         self._kept = intake.seen.lines(self.author.session)
         self._met: Counter[bytes] = Counter()
@@ -301,16 +315,18 @@ class _Session:
         self._numbers: list[int] = []
         self._unreadable: list[int] = []
         self._time: str | None = None
+        self._line = 0
         self._wrote = False
 
-    def add(self, fact: Fact) -> bool:
-        """Take a fact in; False if it is recorded already."""
-        self._time = fact.time
+    def add(self, fact: Fact, line: int) -> bool:
+        """Take in a fact that a line told; False if it is recorded already."""
+        self._time, self._line = fact.time, line
         mark = digest(self.intake.place.redactor.text(fact.ref))
         if mark in self._known:
             return False
         self._known.add(mark)
-        self.drafts.append(Draft(fact.type, fact.data, fact.time, {"source": "transcript", "ref": fact.ref}))
+        draft = Draft(fact.type, fact.data, fact.time, {"source": "transcript", "ref": fact.ref})
+        self.drafts.append(_Told(line, draft))
         return True
 
     def keep_line(self, unit: Unit, *, is_kept: bool) -> None:
@@ -339,17 +355,37 @@ class _Session:
         self._attach()
         if not self.drafts:
             return
-        place, done = self.intake.place, self.intake.done
-        appended = append_private(place, self.author, self.drafts)
-        done.events += len(appended.events)
-        if self.author.session not in done.sessions:
-            done.sessions.append(self.author.session)
-        self.drafts = []
-        self._wrote = True
+        drafts, self.drafts = self.drafts, []
+        self._append(drafts)
         for ref, lines in self._attached:
             self.intake.seen.add_lines(self.author.session, ref, lines)
             self._kept += lines
         self._attached = []
+
+    def _append(self, told: Sequence[_Told]) -> None:
+        """Write them; of those that are refused, each is set aside alone."""
+        done = self.intake.done
+        try:
+            appended = append_private(self.intake.place, self.author, [one.draft for one in told])
+        except InvalidError as error:
+            # Nothing was written. By halves, one bad fact among thousands costs each of the others two attempts.
+            if len(told) > 1:
+                self._append(told[: len(told) // 2])
+                self._append(told[len(told) // 2 :])
+            else:
+                self._set_aside(told[0], error)
+            return
+        done.events += len(appended.events)
+        if self.author.session not in done.sessions:
+            done.sessions.append(self.author.session)
+        self._wrote = True
+
+    def _set_aside(self, told: _Told, error: InvalidError) -> None:
+        kind = told.draft.type
+        if kind == "transcript.appended":  # the lines themselves, which must be kept under a name
+            raise error
+        reason = "; ".join(map(str, error.problems)) or error.message
+        self.intake.done.rejected.append(Rejected(self.intake.file, told.line, reason, kind))
 
     def end(self) -> None:
         """Take the session off the roster, unless it lives, and bring what was written to main."""
@@ -358,7 +394,8 @@ class _Session:
         layout = self.intake.place.layout
         lives = layout is not None and (layout.live / self.author.session).exists()
         if not lives:
-            self.add(Fact("session.ended", self._time or stamp(0), {"reason": "imported"}, "session.ended", self.key))
+            end = Fact("session.ended", self._time or stamp(0), {"reason": "imported"}, "session.ended", self.key)
+            self.add(end, self._line)
             self.write()
         publish(self.intake.place, self.author)
 
@@ -412,5 +449,6 @@ class _Session:
         }
         if self._unreadable:
             data["unreadable"] = self._unreadable[:1000]
-        self.drafts.append(Draft("transcript.appended", data, self._time, {"source": "transcript", "ref": ref}))
+        draft = Draft("transcript.appended", data, self._time, {"source": "transcript", "ref": ref})
+        self.drafts.append(_Told(self._numbers[0], draft))
         self.intake.done.bytes += kept.size

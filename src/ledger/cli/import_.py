@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +17,7 @@ from ledger.cli.words import counted, size, visible
 from ledger.errors import UsageError
 
 if TYPE_CHECKING:
-    from ledger.actions.import_transcripts import Imported
+    from ledger.actions.import_transcripts import Imported, Rejected
 
 Words = Annotated[
     list[str],
@@ -36,7 +36,7 @@ def command(context: typer.Context, words: Words) -> None:
     """Take in the transcripts of past sessions of Claude Code, Codex and Gemini CLI.
 
     Whose a file is, its content tells. Secrets are replaced before anything is written; importing again adds
-    nothing but what is new.
+    nothing but what is new. What the ledger's rules refuse is set aside and told, and the exit code is then 1.
     """
     from ledger.actions.find import main_tip
     from ledger.actions.import_transcripts import import_transcripts, total_bytes
@@ -56,6 +56,8 @@ def command(context: typer.Context, words: Words) -> None:
     with once_written(commit):
         call.out.answer(_document(imported), lambda: _page(call.out, imported))
     _say(call, imported)
+    if imported.refused:
+        raise typer.Exit(1)
 
 
 def _agent_and_paths(words: list[str]) -> tuple[str | None, list[Path]]:
@@ -76,7 +78,7 @@ def _document(imported: Imported) -> dict[str, Any]:
     return {
         "events": imported.events,
         "skipped": imported.skipped,
-        "rejected": [{"file": r.file, "line": r.line, "reason": r.reason} for r in imported.rejected],
+        "rejected": [one._asdict() for one in imported.rejected],
         "sessions": imported.sessions,
         "bytes": imported.bytes,
         "passed_over": [{"file": file, "reason": reason} for file, reason in imported.passed_over.items()],
@@ -92,10 +94,8 @@ def _page(out: Output, imported: Imported) -> Iterator[str]:
 
 
 def _say(call: Call, imported: Imported) -> None:
-    for one in imported.rejected[:_LISTED]:
-        call.out.words(f"not understood: {visible(one.file)}:{one.line}: {one.reason} (the line itself is kept)")
-    if len(imported.rejected) > _LISTED:
-        call.out.words(f"not understood: {len(imported.rejected) - _LISTED:,} more lines; --json lists them all")
+    _say_rejected(call, "not understood", [one for one in imported.rejected if one.event is None], "lines")
+    _say_rejected(call, "refused", imported.refused, "events")
     for reason, files in _by_reason(imported.passed_over).items():
         if len(files) == 1:
             call.out.words(f"passed over: {files[0]}: {reason}")
@@ -105,6 +105,15 @@ def _say(call: Call, imported: Imported) -> None:
             call.out.words(f"  {file}")
         if len(files) > _LISTED:
             call.out.words(f"  and {len(files) - _LISTED:,} more; --json lists them all")
+
+
+def _say_rejected(call: Call, what: str, rejected: Sequence[Rejected], noun: str) -> None:
+    for one in rejected[:_LISTED]:
+        event = f"{one.event}: " if one.event else ""
+        where = f"{visible(one.file)}:{one.line}"
+        call.out.words(f"{what}: {where}: {event}{one.reason} (the line itself is kept)")
+    if len(rejected) > _LISTED:
+        call.out.words(f"{what}: {len(rejected) - _LISTED:,} more {noun}; --json lists them all")
 
 
 def _by_reason(passed_over: Mapping[str, str]) -> dict[str, list[str]]:
