@@ -94,3 +94,37 @@ def test_the_benign_corpus_as_one_text_is_not_touched() -> None:
     corpus = "\n".join(BENIGN)
 
     assert default_redactor().text(corpus) is corpus
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "mysql -u root -p{} app",
+        "mysql -uroot -p'{}' -e 'select 1'",
+        "/usr/bin/mysqldump -h db -p{} app > app.sql",
+        "mariadb-dump --all-databases -p{}",
+        "docker exec db mysqladmin -uroot -p{} ping",
+        "docker login -u ann -p {} registry.example.net",
+        "podman login --password {} registry.example.net",
+        "helm registry login -u ann -p={} registry.example.net",
+        "mongodump -u ann -p{}",
+        "mongosh -u ann -p '{}'",
+        "redis-cli -a {} ping",
+        "sqlcmd -S db -U sa -P{}",
+        "ldapsearch -D cn=admin -w {} -b dc=example",
+        "sshpass -p{} ssh ann@host",
+        "curl -sSu ann:{} https://api.example.net",
+        "curl --proxy-user ann:{} https://api.example.net",
+        "curl -s https://api.example.net \\\n  -u ann:{}",
+        "wget --http-password={} https://api.example.net",
+        "migrate --password {} up",
+    ],
+)
+@pytest.mark.parametrize("depth", [0, 1])
+def test_a_password_among_the_arguments_of_a_command_is_found(command: str, depth: int) -> None:
+    line = f"cd app\n{command.format('hunter2x')}\n"
+
+    redacted = default_redactor().text(json.dumps(line) if depth else line)
+
+    assert "hunter2x" not in redacted
+    assert redacted.count("[redacted:") == 1

@@ -77,6 +77,8 @@ _BREAK = r"(?:\s|\\+[nrt]|\\+u000[aAdD9])"
 # Between two lines of a key: the break, the quotes of code that joins strings, line numbers, quoting marks.
 _LINE_NUMBER = rf"(?<=[\s\\nrt>]){_BREAK}*\d{{1,6}}(?:→|\\+u2192|[:|\t])"
 _LINE_BREAK = rf"(?:{_BREAK}|\\*[\"']{_BREAK}*[+,.]?{_BREAK}*\\*[\"']|{_LINE_NUMBER}|[>|]){{1,40}}+"
+# The arguments of one command: up to its end, and on to the next line behind a backslash alone.
+_ARGUMENTS = r"(?:[^\n\\;&|]|\\+\r?\n|\\++(?![nr])[^\n]|\\{3,}[nr](?=[ \t]*-)){0,300}?"
 _PEM_HEAD = r"-{4,5} ?BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)? ?-{4,5}"
 _PEM_BODY = r"(?:\\++[^\s]|[^-\"'{}\\]|-(?!---)|[\"']\s*[+,.]?\s*[\"']){0,16000}+"
 _PEM_TAIL = r"-{4,5} ?END [A-Z0-9 ]{0,50}-{4,5}"
@@ -107,6 +109,15 @@ def _vendor(rule_id: str, keywords: str, names: str, value: str, sample: str, be
     return Rule(rule_id, tuple(keywords.split()), pattern, sample, benign)
 
 
+def _command(rule_id: str, keywords: str, command: str, option: str, *, sample: str, benign: str) -> Rule:
+    """A password among the arguments of one command, where the option (regex text) says so."""
+    pattern = re.compile(
+        rf"(?:(?<![\w.$-])|(?<=\\[nrt])){command}(?=[ \t]){_ARGUMENTS}[ \t]{option}\\*[\"']?"
+        r"(?P<secret>(?!-)[^\s\"'\\;&|<>()]{3,200})"
+    )
+    return Rule(rule_id, tuple(keywords.split()), pattern, sample, benign, accept=_accept_argument)
+
+
 def _named(
     rule_id: str, keyword: str, word: str, accept: Accept, judge: Callable[[str], bool], sample: str, benign: str
 ) -> Rule:
@@ -114,6 +125,14 @@ def _named(
     key = re.compile(rf"(?i){word}(?:s|[_-]?(?:value|key|token|v?\d{{1,3}}))?\Z")
     pattern = re.compile(assignment(word, numbers=accept is accept_chosen))
     return Rule(rule_id, (keyword,), pattern, sample, benign, accept=accept, key=key, judge=judge)
+
+
+# The ports of a container stand where a password might: `docker run --name mongo -p 27017:27017`.
+_PORTS = re.compile(r"[\d.:-]+(?:/(?:tcp|udp))?,?")
+
+
+def _accept_argument(match: re.Match[str]) -> bool:
+    return not is_placeholder(match["secret"]) and _PORTS.fullmatch(match["secret"]) is None
 
 
 def _is_any_password(value: str) -> bool:
@@ -817,10 +836,13 @@ _CARRIERS = (
     Rule(
         "curl-user",
         ("curl ",),
-        re.compile(r"curl [^\n]{0,300}?(?:-u|--user)[ =]?\\*[\"']?[^\s:\"'\\$]{1,100}:(?P<secret>[^\s\"'\\]{4,200})"),
+        re.compile(
+            rf"curl {_ARGUMENTS}(?:-[A-Za-z]{{0,8}}[uU]|--(?:proxy-)?user)[ =]?\\*[\"']?"
+            r"[^\s:\"'\\$]{1,100}:(?P<secret>[^\s\"'\\]{4,200})"
+        ),
         sample=f"curl -s -u ann:{_MIXED[:12]} https://api.example.net",
         benign='curl -s -u "$USER:$PASS" https://api.example.net, curl -u ann https://api.example.net',
-        accept=lambda match: not is_placeholder(match["secret"]),
+        accept=_accept_argument,
     ),
     Rule(
         "sshpass-password",
@@ -828,7 +850,58 @@ _CARRIERS = (
         re.compile(r"(?<=ssh)pass[ \t]+-p[ \t]*\\*[\"']?(?P<secret>[^\s\"'\\]{4,200})"),
         sample=f"{'sshpass'} -p {_MIXED[:10]} ssh ann@host",
         benign='sshpass -p "$SSH_PASSWORD" ssh ann@host',
-        accept=lambda match: not is_placeholder(match["secret"]),
+        accept=_accept_argument,
+    ),
+    # Only what follows -p at once is a password of theirs; after a blank stands a database, and they ask.
+    _command(
+        "database-password",
+        "mysql mariadb",
+        r"(?:mysql(?:admin|dump|import|check|show|pump|slap|binlog|sh)?|mariadb(?:-[a-z]{2,12})?)",
+        r"-p",
+        sample=f"mysql -u root {'-p'}{_MIXED[:10]} app",
+        benign="mysql -u root -p app, docker run --name mysql -p3306:3306 mysql:8, gcc a.c -lmysqlclient -pthread",
+    ),
+    _command(
+        "database-password",
+        "mongo",
+        r"mongo(?:sh|dump|restore|export|import|stat|top|files)?",
+        r"-p[ =]?",
+        sample=f"mongosh -u ann {'-p'} {_MIXED[:10]} --host db",
+        benign="docker run --name mongo -p 27017:27017 mongo:7, mongosh -u ann -p --host db",
+    ),
+    _command(
+        "database-password",
+        "redis-cli",
+        r"redis-cli",
+        r"-a[ ]",
+        sample=f"redis-cli -h cache {'-a'} {_MIXED[:10]} ping",
+        benign="redis-cli -h cache -p 6379 ping, redis-cli -a $REDIS_PASSWORD ping",
+    ),
+    _command(
+        "database-password",
+        "sqlcmd",
+        r"sqlcmd",
+        r"-P[ ]?",
+        sample=f"sqlcmd -S db -U sa {'-P'} {_MIXED[:10]}",
+        benign="sqlcmd -S db -U sa -P $(SA_PASSWORD) -Q 'select 1', sqlcmd -p 1",
+    ),
+    _command(
+        "directory-password",
+        "ldap",
+        r"ldap(?:search|add|modify|delete|whoami|compare|passwd)",
+        r"-w[ ]?",
+        sample=f"ldapsearch -x -D cn=admin {'-w'} {_MIXED[:10]} -b dc=example",
+        benign="ldapsearch -x -W -b dc=example, ldapsearch -y secret.txt -w $PW",
+    ),
+    # `gh auth login -p https` is no password: so only after these.
+    _command(
+        "login-password",
+        "login",
+        r"(?:(?<=docker )|(?<=podman )|(?<=buildah )|(?<=nerdctl )|(?<=skopeo )|(?<=helm registry )|(?<=oras )|(?<=oc )"
+        r"|(?<=az ))login",
+        r"(?:-p[ =]?|--password[ =])",
+        sample=f"docker login -u ann {'-p'} {_MIXED[:10]} registry.example.net",
+        benign="docker login -u ann -p $TOKEN, gh auth login -p https -h github.com, docker login --password-stdin",
     ),
 )
 
