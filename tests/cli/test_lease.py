@@ -161,7 +161,11 @@ def test_a_lease_of_somebody_who_may_live_takes_force_and_a_reason(ledger: Run, 
         (["run", "src", "--", "no-such-command"], 127, "no-such-command: No such file or directory"),
         (["run", "src", "--", "/etc"], 126, "/etc: Permission denied"),
         (["acquire", "src", "--ttl", "30d"], 2, "--ttl: 30d is not between 1s and 7d"),
-        (["acquire", "src", "--ttl", "0s"], 2, "--ttl: 0s is not between 1s and 7d"),
+        (
+            ["acquire", "src", "--ttl", "0s"],
+            2,
+            "--ttl: 0s is not between 1s and 7d\n  hint: to give one back: `ledger lease release`",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_refused_and_leaves_no_lease(

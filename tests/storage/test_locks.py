@@ -10,12 +10,12 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
-from ledger.errors import BusyError
+from ledger.errors import BusyError, StorageError
 from ledger.storage.locks import Lock, hold_all
 from ledger.storage.queue import Queue
 
@@ -165,3 +165,16 @@ def test_a_lock_file_is_private(path: Path) -> None:
     with Lock(path).hold(0):
         assert path.stat().st_mode & 0o777 == 0o600
         assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_on_a_full_disk_the_lock_that_could_not_be_signed_is_named(small_disk: Path) -> None:
+    lock = Lock(small_disk / "lock")
+    lock.path.touch()
+    with (small_disk / "fill").open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(b"x" * 4096):
+            pass
+    with pytest.raises(StorageError, match=str(lock.path)):
+        lock.take(0)
+    (small_disk / "fill").unlink()
+    with lock.hold(0):  # nothing is left behind
+        pass

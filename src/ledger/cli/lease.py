@@ -222,7 +222,8 @@ def _ttl(text: str) -> int:
 
     seconds = seconds_given(text, "--ttl")
     if not 1 <= seconds <= MAX_TTL:
-        raise UsageError(f"--ttl: {text} is not between 1s and 7d", hint="for longer: `ledger lease renew` in time")
+        hint = "to give one back: `ledger lease release`" if seconds < 1 else "for longer: `ledger lease renew` in time"
+        raise UsageError(f"--ttl: {text} is not between 1s and 7d", hint=hint)
     return seconds
 
 

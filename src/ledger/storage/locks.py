@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ledger.errors import BusyError
-from ledger.storage.files import FILE_MODE, FOLDER_MODE, storage_error
+from ledger.storage.files import FILE_MODE, FOLDER_MODE, refusals, storage_error
 
 _FIRST_PAUSE = 0.000_5
 _LONGEST_PAUSE = 0.025
@@ -104,7 +104,8 @@ class Lock:
                 # Whoever held it may have discarded the file: then this lock is one of nobody else.
                 if self._is_file_of(fd):
                     if how == fcntl.LOCK_EX:
-                        _sign(fd)
+                        with refusals(self.path):  # a full disk, most often; the system names no file for it
+                            _sign(fd)
                     return fd
             except BaseException:
                 let_go(fd)
@@ -210,5 +211,6 @@ def _try(fd: int, how: int) -> bool:
 
 
 def _sign(fd: int) -> None:
-    # One call of a fixed width: every shared write takes two locks.
-    os.pwrite(fd, f"{os.getpid():<10}\n".encode(), 0)
+    # One call of a fixed width: every shared write takes two locks. Where the disk is full the lock holds all the same.
+    with suppress(OSError):
+        os.pwrite(fd, f"{os.getpid():<10}\n".encode(), 0)
