@@ -49,7 +49,7 @@ class Lock:
         fd = self._open()
         try:
             if _try(fd, fcntl.LOCK_EX) and self._is_file_of(fd):
-                _sign(fd)
+                self._sign(fd)
                 return fd
         except BaseException:
             let_go(fd)
@@ -104,8 +104,7 @@ class Lock:
                 # Whoever held it may have discarded the file: then this lock is one of nobody else.
                 if self._is_file_of(fd):
                     if how == fcntl.LOCK_EX:
-                        with refusals(self.path):  # a full disk, most often; the system names no file for it
-                            _sign(fd)
+                        self._sign(fd)
                     return fd
             except BaseException:
                 let_go(fd)
@@ -117,6 +116,11 @@ class Lock:
             return os.path.samestat(self.path.stat(), os.fstat(fd))
         except FileNotFoundError:
             return False
+
+    def _sign(self, fd: int) -> None:
+        # One call of a fixed width: every shared write takes two locks. On a full disk the system names no file for it.
+        with refusals(self.path):
+            os.pwrite(fd, f"{os.getpid():<10}\n".encode(), 0)
 
     def _wait(self, fd: int, timeout: float, how: int) -> None:
         deadline = time.monotonic() + timeout
@@ -208,9 +212,3 @@ def _try(fd: int, how: int) -> bool:
             return False
         raise
     return True
-
-
-def _sign(fd: int) -> None:
-    # One call of a fixed width: every shared write takes two locks. Where the disk is full the lock holds all the same.
-    with suppress(OSError):
-        os.pwrite(fd, f"{os.getpid():<10}\n".encode(), 0)
