@@ -68,6 +68,10 @@ class InvalidError(RefusedError):
         super().__init__("\n".join([what, *(f"  {p}" for p in self.problems)]), hint=hint)
 
 
+class FencedError(RefusedError):
+    """The process was declared dead, and its session taken from it; what it writes is kept aside (exit 4)."""
+
+
 class NewerFormatError(RefusedError):
     """The ledger was written by a newer program: it can be read, not written (exit 4)."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from ledger.actions.adapt import GIT, Recognise, Refused, Said, Spoke, adapt, set_aside
 from ledger.actions.append import append_private, publish
+from ledger.actions.fence import refusal_of
 from ledger.actions.hearing import Hearing
 from ledger.actions.import_transcripts import caught_up, remember_events
 from ledger.actions.liveness import show_life
@@ -134,7 +135,9 @@ class _Drain:
                 self._set_aside(refused)
         sessions: dict[str, list[Said]] = {}
         for said in batch:
-            if isinstance(said, Said):
+            if isinstance(said, Said) and (late := refusal_of(self.layout, said.session, said.captured)):
+                self._set_aside(Refused(said.captured, said.raw, late))
+            elif isinstance(said, Said):
                 sessions.setdefault(said.session, []).append(said)
         for session, saids in sessions.items():
             self._record(session, saids)

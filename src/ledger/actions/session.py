@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from ledger.actions import writers
 from ledger.actions.append import Appended, Draft, Writer, append_private, append_shared, publish
-from ledger.actions.read import Found, read_key
+from ledger.actions.read import Found, read_key, reader_at
 from ledger.actions.tip import Author, is_private
 from ledger.core.entry import Entry, siblings
 from ledger.core.event import Prev
 from ledger.core.leases import DEFAULT_TTL
 from ledger.core.state import Reader, session_path
-from ledger.errors import BusyError, NotFoundError, StorageError, UsageError
+from ledger.errors import BusyError, FencedError, NotFoundError, StorageError, UsageError
 from ledger.storage.files import touch
 from ledger.storage.place import Place
 
@@ -84,7 +84,7 @@ class Session:
         What it had not published yet is. Writes nothing where it has ended already. One event frees 256 leases;
         more than these run out.
         """
-        done = append_shared(self._place, self.author, [ending(self.id, reason)])
+        done = append_shared(self._place, self.author, [self._let_in, ending(self.id, reason)])
         self._leave()
         return done
 
@@ -197,10 +197,30 @@ class Session:
 
     def _append(self, drafts: Sequence[Draft | Writer], *, shared: bool) -> Appended:
         append = append_shared if shared else append_private
-        done = append(self._place, self.author, [self._entrance, *drafts])
+        try:
+            done = append(self._place, self.author, [self._let_in, self._entrance, *drafts])
+        except FencedError as error:
+            self._keep_aside(drafts, error)
+            raise
         if self._place.layout is not None:
             touch(self._place.layout.live_of(self.id))
         return _without_entrance(done) if drafts else done
+
+    def _let_in(self, _: Reader) -> None:
+        # Asked under the session's lock: whoever declares this process dead writes under the same one.
+        layout = self._place.layout
+        if layout is not None and layout.fence_of(self.id).exists():
+            from ledger.actions.fence import require_let_in
+
+            require_let_in(layout, self.id)
+
+    def _keep_aside(self, drafts: Sequence[Draft | Writer], error: FencedError) -> None:
+        from ledger.actions.fence import keep_aside
+
+        reader = reader_at(self._place)
+        meant = [draft for one in drafts if (draft := one(reader) if callable(one) else one) is not None]
+        if meant and self._place.layout is not None:
+            keep_aside(self._place, self._place.layout, self.author.agent, meant, error.message)
 
     def _entrance(self, reader: Reader) -> Draft | None:
         # Written with the first event, or not at all: a write that is refused leaves no trace.

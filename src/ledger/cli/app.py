@@ -70,6 +70,7 @@ COMMANDS = {
     "on": Entry("Share", "on", "Turn a part of the ledger on again."),
     "verify": Entry("Recover", "verify", "Prove that the state is what the events say."),
     "replay": Entry("Recover", "replay", "Fold a session's events again and compare with what is stored."),
+    "recover": Entry("Recover", "recover", "Bring sessions back that have crashed or were damaged."),
     "import": Entry("Exchange", "import_", "Take in the transcripts of past sessions."),
     "export": Entry("Exchange", "export", "Write the ledger in another form."),
     "backup": Entry("Exchange", "backup", "Copy the whole ledger into one folder, verified."),

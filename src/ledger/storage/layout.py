@@ -131,6 +131,10 @@ class Layout:
         """The sign of life of one process."""
         return self.beats / str(pid)
 
+    def fence_of(self, session: str) -> Path:
+        """The claims to one session that hold no longer, a line each; there only once its process was declared dead."""
+        return self.live / ".fenced" / session
+
     @property
     def off(self) -> Path:
         """One file a switch that is off; the folder is there only while one is."""

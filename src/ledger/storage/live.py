@@ -169,6 +169,7 @@ def claim(
     with Lock(layout.live_lock).hold(_LOCK_SECONDS), refusals(path):
         _refuse_taken(look(layout, session), process)
         made = _claim_of(process, lasting, doing, file_clock(layout))
+        _lift_fence(layout, session, process)
         fd = _put(path, made)
         _mark(layout.live / _CLAIMED / session)
         return Held(layout, session, made, fd)
@@ -203,6 +204,45 @@ def leave(layout: Layout, session: str, nonce: str | None = None) -> None:
             return
         (layout.live / _CLAIMED / session).unlink(missing_ok=True)
         path.unlink(missing_ok=True)
+
+
+def fence(layout: Layout, session: str) -> None:
+    """Declare a session's process dead: whatever it still writes for the session is refused.
+
+    One that is proven dead needs no fence. The live file stays until the session is given back. The process is let
+    in again when it claims the session anew.
+    """
+    path = _path(layout, session)
+    with Lock(layout.live_lock).hold(_LOCK_SECONDS), refusals(path):
+        found = look(layout, session)
+        if found is not None and found.claim is not None and found.verdict != "dead":
+            over = found.claim._replace(since=file_clock(layout))
+            _put_fence(layout, session, [*fenced(layout, session), over])
+
+
+def fenced(layout: Layout, session: str) -> list[Claim]:
+    """The claims to a session that hold no longer, because their processes were declared dead; mostly none.
+
+    `since` of each is when that was.
+    """
+    try:
+        lines = layout.fence_of(session).read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    return [made for line in lines if (made := _parsed(line)) is not None]
+
+
+def is_fenced(made: Claim, pid: int) -> bool:
+    """Whether process `pid` of this machine is that of a claim which holds no longer, or was started by it."""
+    process = find_process(made.pid)
+    return _is_here(made) and process is not None and process.started == made.started and is_within(made.pid, pid)
+
+
+def is_late(made: Claim, pid: int, when: float) -> bool:
+    """Whether what process `pid` said at `when` (seconds since 1970) came after its claim had ceased to hold."""
+    process = find_process(pid)
+    is_it = process is None or process.started == made.started  # else the id is another process's by now
+    return _is_here(made) and made.pid == pid and is_it and when >= made.since
 
 
 def claimed(layout: Layout) -> set[str]:
@@ -360,6 +400,18 @@ def _put(path: Path, made: Claim) -> int | None:
         return fd
     os.close(fd)
     return None
+
+
+def _lift_fence(layout: Layout, session: str, process: Process) -> None:
+    before = fenced(layout, session)
+    if any(_is_of(made, process) for made in before):
+        _put_fence(layout, session, [made for made in before if not _is_of(made, process)])
+
+
+def _put_fence(layout: Layout, session: str, made: list[Claim]) -> None:
+    path = layout.fence_of(session)
+    path.parent.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    files.write_file(path, b"".join(map(_line, made)), durable=True)
 
 
 def _mark(path: Path) -> None:
