@@ -11,10 +11,11 @@ import typer
 from ledger.cli.call import Call
 from ledger.cli.output import Output
 from ledger.cli.words import counted, visible
-from ledger.errors import UsageError
+from ledger.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from ledger.actions.recover import Recovered
+    from ledger.api import Ledger
 
 Name = Annotated[str | None, typer.Argument(help="A session, as for --session.", metavar="[SESSION]")]
 All = Annotated[bool, typer.Option("--all", help="Every session that has come to harm.")]
@@ -55,8 +56,21 @@ def _recovered(call: Call, name: str | None, *, force: bool) -> list[Recovered]:
     from ledger.api import open_ledger
 
     with open_ledger(call.folder, accepts_clock=call.accepts_clock, sources=call.sources) as ledger:
-        session = None if name is None else ledger.session_named(name).id
+        session = None if name is None else _named(ledger, name)
         return recover(ledger.place, session, force=force, restored=ledger.restored)
+
+
+def _named(ledger: Ledger, name: str) -> str:
+    """The session that a name means; what is left of one that is on no roster has a name too."""
+    from ledger.actions.cascade import cascade
+
+    try:
+        return ledger.session_named(name).id
+    except NotFoundError:
+        left = {one.session for one in cascade(ledger.place) if one.session and one.session.startswith(name)}
+        if len(left) != 1:
+            raise
+        return left.pop()
 
 
 def _page(out: Output, done: Sequence[Recovered]) -> Iterator[str]:
