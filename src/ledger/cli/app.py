@@ -60,6 +60,7 @@ COMMANDS = {
     "inject": Entry("Read", "inject", "Print what agents are given to read, or were."),
     "status": Entry("Sessions", "status", "Say how the ledger is: who works, what waits, what is wrong."),
     "sessions": Entry("Sessions", "sessions", "List the sessions, with what each is doing."),
+    "handoff": Entry("Sessions", "handoff", "Print what the next one needs to carry on a session's work."),
     "session": Entry("Sessions", "session", "Begin or end a session, or go on with one."),
     "watch": Entry("Sessions", "watch", "Tell of events as they land, or of what has gone wrong."),
     "conflicts": Entry("Share", "conflicts", "List the keys at which a write was beaten unseen."),

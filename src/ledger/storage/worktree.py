@@ -56,6 +56,17 @@ def is_passed_over(worktree: Path, name: str) -> bool:
     return run_git(own, asked).code == 0
 
 
+def changed_files(worktree: Path) -> list[str] | None:
+    """The files of a worktree that are not as its last commit has them, new ones too; None where git cannot say."""
+    own = opening.own_git_folder(worktree) if worktree.is_dir() else None
+    if own is None:
+        return None
+    status = ["status", "--porcelain", "-z", "--no-renames", "--untracked-files=all"]
+    ran = run_git(own, ["-C", str(worktree), "--work-tree=.", *status])
+    found = ran.out.decode("utf-8", "surrogateescape").split("\0")
+    return [line[3:] for line in found if line] if ran.code == 0 else None
+
+
 def _branch(git_dir: Path) -> str:
     try:
         head = (git_dir / "HEAD").read_text(encoding="utf-8", errors="replace").strip()
