@@ -48,6 +48,27 @@ def test_a_replay_starts_from_the_sessions_last_checkpoint(ledger: Ledger) -> No
     assert found.end == ledger.place.store.ref(f"refs/heads/session/{me.id}")
 
 
+def test_a_checkpoint_that_pins_what_never_stood_there_is_passed_over_for_the_one_before(ledger: Ledger) -> None:
+    me = ledger.session("agent", "1")
+    me.set("a", 1)
+    before = str(ledger.place.store.ref(MAIN))
+    good = me.write([Draft("checkpoint.created", {"tree": ledger.place.store.commit(before).tree})])
+    me.set("a", 2)
+    me.write([Draft("checkpoint.created", {"tree": "0" * 40})])
+    me.set("a", 3)
+    found = replay(ledger.place, me.id)
+    assert found.ok
+    assert (found.checkpoint, found.start, found.events_replayed) == (good.events[0].id, good.commits[0], 3)
+
+
+def test_where_no_checkpoint_is_good_a_replay_starts_where_the_session_does(ledger: Ledger) -> None:
+    me = ledger.session("agent", "1")
+    me.set("a", 1)
+    me.write([Draft("checkpoint.created", {"tree": "0" * 40})])
+    found = replay(ledger.place, me.id)
+    assert (found.ok, found.checkpoint, found.events_replayed) == (True, None, 3)
+
+
 def test_without_a_checkpoint_a_replay_starts_where_the_session_does(ledger: Ledger) -> None:
     ledger.session("agent", "0").set("a", 1)
     before = ledger.place.store.ref(MAIN)

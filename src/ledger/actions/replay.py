@@ -18,6 +18,8 @@ from ledger.storage.place import Place
 from ledger.storage.store import Commit, Oid
 from ledger.storage.tree import TreeReader
 
+_CHECKPOINT = b"checkpoint.created"
+
 
 class Divergence(NamedTuple):
     """The first commit whose stored tree is not what its events fold into, and the files that differ."""
@@ -74,7 +76,7 @@ def replay(
     from_: str | None = None,
     state: bool = False,
 ) -> Replay:
-    """Fold from the session's last checkpoint (else its start, else the first event) to the head.
+    """Fold from the session's last good checkpoint (else its start, else the first event) to the head.
 
     The head is the session's own line if it has one, else main, or the REV `to`; `from_` names another start.
     Without a session everything is folded, from the first event. The tree at the start is taken as stored;
@@ -144,20 +146,38 @@ def _start(place: Place, session: str | None, from_: str | None, end: Commit) ->
     if session is None:
         return None, None
     roster = TreeReader(place.store, end.tree).get(session_path(session))
-    if roster is not None and "checkpoint" in roster:
-        wanted = EventId(roster["checkpoint"])
-        return str(wanted), _carrier(place, end, wanted)
-    return _first_of(place, session, end)
+    good = None if roster is None or "checkpoint" not in roster else _last_good(place, end, session, roster)
+    return _first_of(place, session, end) if good is None else (str(event_id(good)), good)
 
 
-def _carrier(place: Place, end: Commit, wanted: EventId) -> Commit:
-    # Ids grow along every line, and a commit's time is its id's: what is older need not be looked at.
+def _last_good(place: Place, end: Commit, session: str, roster: Document) -> Commit | None:
+    """The session's last checkpoint that pins what is there; None where none of them does."""
+    wanted, since = EventId(roster["checkpoint"]), micros(roster["started"]) // 1_000_000
+    found = False
     for commit in place.store.walk([end.oid], order="newest"):
-        if event_id(commit) == wanted:
-            return commit
-        if commit.committer.time < wanted.millis // 1000:
+        if commit.author.email == session and commit.message.startswith(_CHECKPOINT):
+            found = True
+            if _is_good(place, commit):
+                return commit
+        # Ids grow along every line, and a commit's time is its id's: what is older need not be looked at.
+        if commit.committer.time < (since - 1 if found else wanted.millis // 1000):
             break
-    raise DamageError(f"the checkpoint {wanted} is on the roster, but not in the history", hint="run: ledger verify")
+    if not found:
+        raise DamageError(
+            f"the checkpoint {wanted} is on the roster, but not in the history", hint="run: ledger verify"
+        )
+    return None
+
+
+def _is_good(place: Place, commit: Commit) -> bool:
+    """Whether a checkpoint pins the state that it was written on, and its own can be read."""
+    try:
+        pinned = event_of(commit).data["tree"]
+        trees = {commit.tree, *(place.store.commit(parent).tree for parent in commit.parents)}
+        place.store.tree_entries(commit.tree, "")
+    except (DamageError, NotFoundError):
+        return False
+    return pinned in trees
 
 
 def _first_of(place: Place, session: str, end: Commit) -> tuple[str | None, Commit | None]:
