@@ -55,6 +55,13 @@ def test_the_check_names_layer_evidence_and_remedy(ledger: Run, dead: int) -> No
     assert (found["session"], found["layer"], found["evidence"]["pid"]) == (AGENT, "process", dead)
 
 
+def test_who_starts_is_told_that_somebody_needs_looking_after(ledger: Run, dead: int) -> None:
+    arguments = ["session", "start", "--agent", "codex", "--key", "other", "--pid", str(os.getpid())]
+    assert ledger(*arguments).err.endswith("\n1 thing to look after: ledger sessions --check\n")
+    ledger("recover", SHORT)
+    assert "look after" not in ledger(*arguments).err
+
+
 def test_a_recovery_gives_account_and_leaves_a_session_to_go_on_with(ledger: Run, dead: int) -> None:
     page = f"recovered  {SHORT}  process: process {dead} is gone\n"
     page += "    1 event replayed, 0 events rescued, 0 lost\n"

@@ -11,10 +11,10 @@ from ledger.cli import documents
 from ledger.cli.call import Call
 from ledger.cli.errors import once_written
 from ledger.cli.intake import text_given
-from ledger.cli.words import ago
+from ledger.cli.words import ago, counted
 from ledger.cli.write import newest, told
 from ledger.core.clock import micros, stamp
-from ledger.errors import NotFoundError, UsageError
+from ledger.errors import LedgerError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from ledger.actions.append import Appended
@@ -72,6 +72,20 @@ def start(
         roster = _surroundings(ledger) | _texts(said) | ({"private": True} if private else {})
         owner = pid or _owner()
         _tell(call, session, session.start(pid=owner, **roster), owner, "Started")
+        _tell_harm(call, ledger)
+
+
+def _tell_harm(call: Call, ledger: Ledger) -> None:
+    """Say beside the answer what has befallen others: who begins may be the one to look after them."""
+    from ledger.actions.cascade import cascade
+
+    try:
+        found = cascade(ledger.place)
+    except LedgerError as error:  # the session has started, and that is what was asked for
+        call.out.words(f"What has befallen the others cannot be seen: {error.message}")
+        return
+    if found:
+        call.out.words(f"{counted(len(found), 'thing')} to look after: ledger sessions --check")
 
 
 def resume(context: typer.Context, name: Name, pid: Pid = None) -> None:
