@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ledger.actions.find import find_commit, open_tips, walk
 from ledger.actions.holding import live_leases
 from ledger.actions.presence import Present, absent, presence
-from ledger.actions.roster import Past, find_past, find_session, past_sessions
+from ledger.actions.roster import Past, find_past, find_session
 from ledger.actions.tip import PERSON, Author, event_of
 from ledger.actions.todo import open_tasks
 from ledger.core.event import Event
@@ -30,7 +30,8 @@ CHARACTERS = 4  # a token's, about: what one really is, every model counts in it
 _TEXT = 600  # characters of a prompt or an answer
 _LINE = 240
 _END = 3  # lines of the output of a command that failed
-_PROMPTS, _FAILED, _PAST = 3, 3, 50
+_PROMPTS, _FAILED = 3, 3
+_BEGINNINGS = (b"session.started", b"session.resumed")
 
 
 class Section(NamedTuple):
@@ -255,13 +256,15 @@ def _present(place: Place, session: str, events: Sequence[Event]) -> Present | N
 
 
 def _last_in(place: Place, worktree: Path) -> str:
-    known = [*presence(place), *(absent(one) for one in past_sessions(place, _PAST))]
-    here = [one for one in known if one.agent != PERSON and one.worktree == str(worktree)]
-    if not here:
-        raise NotFoundError(
-            f"no session of an agent is known in {worktree}", hint="`ledger sessions --all` lists them; name one"
-        )
-    return max(here, key=lambda one: one.last_seen).id
+    """The session that was started or resumed last in a worktree; history is read back to that moment."""
+    for commit in walk(place, open_tips(place)):
+        if commit.author.name != PERSON and commit.message.startswith(_BEGINNINGS):
+            event = event_of(commit)
+            if event.data.get("worktree", event.data.get("cwd")) == str(worktree):
+                return event.session
+    raise NotFoundError(
+        f"no session of an agent is known in {worktree}", hint="`ledger sessions --all` lists them; name one"
+    )
 
 
 def _of(events: Iterable[Event], *types: str) -> list[Event]:
