@@ -131,6 +131,18 @@ def test_what_is_packed_later_is_found(git_store: GitStore, git_dir: Path, git: 
     assert packs.has(oid)
 
 
+def test_a_pack_that_a_repack_left_under_its_first_name_is_read(
+    git_store: GitStore, git_dir: Path, git: Git, packs: Packs
+) -> None:
+    """git counts what is in it as packed, and removes the loose objects."""
+    fill(git_store, 20)
+    git("repack", "-q", "-a", "-d")
+    for path in [*(git_dir / "objects/pack").glob("pack-*")]:
+        path.rename(path.with_name(f".tmp-17-{path.name}"))
+    wanted = all_objects(git)
+    assert {oid: (found[0], len(found[1])) for oid in wanted if (found := packs.read(oid))} == wanted
+
+
 def test_few_packed_objects_are_read_without_libgit2(git_store: GitStore, git_dir: Path, git: Git) -> None:
     """It takes longer to load than the command that needs them."""
     line: tuple[str, ...] = ()

@@ -78,6 +78,8 @@ def figures(git_dir: Path) -> Figures:
     """The size of one repository."""
     lines = require_git(git_dir, ["count-objects", "-v"]).decode("ascii").splitlines()
     counts = {name: int(value) for name, _, value in (line.partition(": ") for line in lines) if value.isdigit()}
+    if not {"count", "in-pack", "packs"} <= counts.keys():  # it ends with 0 though it could not write
+        raise StorageError(f"git count-objects said only {lines}", hint="try again")
     return Figures(counts["count"], counts["in-pack"], counts["packs"], _bytes(git_dir))
 
 

@@ -132,7 +132,8 @@ class Packs:
 
     def _open_new(self) -> None:
         with os.scandir(self._folder) as entries:
-            there = {e.name for e in entries if e.name.startswith("pack-") and e.name.endswith(".idx")}
+            # Whatever the name, as git does: where a repack stopped halfway, it may be all that holds an object.
+            there = {e.name for e in entries if e.name.endswith(".idx")}
         for name in sorted(there - self._packs.keys()):
             # An index without its pack is passed over, as git does; `fsck` names what is then missing.
             if (self._folder / name).with_suffix(".pack").exists():
