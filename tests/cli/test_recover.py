@@ -110,3 +110,14 @@ def test_a_call_that_is_not_clear_is_refused(ledger: Run, arguments: list[str], 
     result = ledger("recover", *arguments)
     assert (result.code, result.out) == (2, "")
     assert result.err.startswith(f"error: {words}")
+
+
+def test_a_replay_hands_on_what_the_session_leaves(ledger: Run, sleeper: subprocess.Popen[bytes]) -> None:
+    ledger("session", "start", "--agent", "codex", "--key", "run", "--pid", str(sleeper.pid))
+    ledger("decide", "auth/flow", "Use device flow", "--session", SHORT)
+    verdict, *left = ledger("replay", SHORT, "--handoff").out.splitlines()
+    assert "the same as what is stored" in verdict
+    assert any("Use device flow" in line for line in left)
+    document = json.loads(ledger("replay", SHORT, "--handoff", "--json").out)
+    assert (document["ok"], document["handoff"]) == (True, "\n".join(left))
+    assert ledger("replay", "--handoff").code == 2
