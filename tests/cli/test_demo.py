@@ -19,6 +19,9 @@ def test_the_demo_loses_nothing_and_leaves_a_sound_ledger(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stdout + done.stderr
     for promised in (
         "killed with SIGKILL",
+        "is gone\n",
+        "events replayed, 0 events rescued, 0 lost",
+        "  it took ",
         "lost or doubled: 0 of ",
         "the same as what is stored",
         "sound: ",
@@ -38,6 +41,7 @@ def test_the_demo_answers_in_json_with_nothing_else_on_standard_output(tmp_path:
     told = json.loads(run("demo", "--json", "--folder", str(tmp_path / "tour")).stdout)
     assert told["lost"] == 0
     assert told["acknowledged"] >= 160
+    assert told["recovered_in"] > 0
     assert told["ledger"] == str(tmp_path / "tour" / "pond" / ".git" / "ledger")
 
 

@@ -44,6 +44,7 @@ def command(context: typer.Context, folder: Folder = None) -> None:
     tour.make_project()
     tour.import_transcript()
     acknowledged = tour.write_and_kill()
+    tour.recover()
     tour.prove(acknowledged)
     tour.disagree()
     tour.look_around()
@@ -102,6 +103,15 @@ class Tour:
             self._say(f"  {name:<8}{len(ids):>4} events acknowledged, {end}")
         self.facts["acknowledged"] = sum(map(len, acknowledged.values()))
         return acknowledged
+
+    def recover(self) -> None:
+        """The killed session comes back."""
+        self._heading(f"{KILLED} is found dead, and comes back with all that it knew.")
+        self._ledger("sessions", "--check")
+        began = time.perf_counter()
+        self._ledger("recover", KILLED)
+        self.facts["recovered_in"] = round(time.perf_counter() - began, 2)
+        self._say(f"  it took {self.facts['recovered_in']} s, from the start of the command to its end")
 
     def prove(self, acknowledged: dict[str, list[str]]) -> None:
         """Everything acknowledged is in the history, once, and the law holds over every commit."""

@@ -12,8 +12,10 @@ ROUNDS = 40
 
 def work(folder: Path, name: str, rounds: int = ROUNDS) -> None:
     """Write in `rounds` rounds, and print the id of each event only after it was acknowledged."""
-    with open_ledger(folder) as ledger:
-        me = ledger.session("demo-agent", name, title=f"{name} tidies the pond")
+    with (
+        open_ledger(folder) as ledger,
+        ledger.run("demo-agent", name, end=False, title=f"{name} tidies the pond") as me,
+    ):
         for number in range(1, rounds + 1):
             for done in (
                 me.increment("pond/steps"),
