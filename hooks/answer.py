@@ -150,7 +150,13 @@ def _remember(layout: Layout, asked: Asked, before: Told, found: Briefing) -> No
 
 def _record(asked: Asked, found: Briefing) -> bytes:
     return json.dumps(
-        {"injected": asked.session, "at": asked.moment, "text": found.text, "keys": list(found.keys)}
+        {
+            "injected": asked.session,
+            "agent": asked.dialect.NAME,
+            "at": asked.moment,
+            "text": found.text,
+            "keys": list(found.keys),
+        }
     ).encode()
 
 

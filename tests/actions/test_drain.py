@@ -17,7 +17,7 @@ from ledger.actions.adapt import LONGEST
 from ledger.actions.drain import Drained, drain
 from ledger.actions.import_transcripts import import_transcripts
 from ledger.actions.presence import presence
-from ledger.actions.roster import past_sessions
+from ledger.actions.roster import all_sessions, past_sessions
 from ledger.api import Ledger, memory_ledger, open_ledger
 from ledger.core import fold
 from ledger.core.clock import stamp
@@ -333,6 +333,20 @@ def test_what_an_agent_was_given_to_read_is_recorded_in_its_session(disk_ledger:
     drain(disk_ledger.place)
     read = events(disk_ledger, claude.session)[-1]
     assert (read.type, read.data) == ("context.read", {name: told[name] for name in ("at", "text", "keys")})
+
+
+def test_what_was_read_in_a_session_that_has_ended_by_now_is_recorded_all_the_same(
+    disk_ledger: Ledger, claude: Claude
+) -> None:
+    """The hooks of a short session may end in another order than they began."""
+    claude.end()
+    claude.start()
+    drain(disk_ledger.place)
+    told = {"injected": claude.session, "agent": "claude-code", "at": "start", "text": "what stands", "keys": []}
+    claude.capture("Injected", json.dumps(told).encode(), "ledger")
+    assert drain(disk_ledger.place).rejected == 0
+    assert [e.type for e in events(disk_ledger, claude.session)] == ["session.started", "session.ended", "context.read"]
+    assert claude.session not in all_sessions(disk_ledger.place)
 
 
 def test_what_was_read_in_a_session_that_nobody_has_heard_of_is_set_aside(disk_ledger: Ledger, claude: Claude) -> None:

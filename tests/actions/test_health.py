@@ -16,6 +16,7 @@ from ledger.actions.presence import Present, presence
 from ledger.api import Ledger, create_ledger, open_ledger
 from ledger.core.state import LEDGER
 from ledger.storage.layout import MAIN, session_ref
+from ledger.storage.spool import put
 from ledger.storage.switches import ALL, SYNC, Switch, turn_off, turn_on
 from ledger.storage.tree import encode
 
@@ -113,6 +114,20 @@ def test_what_was_moved_aside_or_rejected_is_counted(disk_ledger: Ledger) -> Non
     first, second = wrong(disk_ledger)
     assert first.startswith("captured payloads that could not be recorded: 1, in ")
     assert second.startswith("damaged files that were moved aside: 1; `ledger verify`")
+
+
+def test_payloads_that_wait_elsewhere_are_counted_and_named(
+    disk_ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    layout = disk_ledger.layout
+    layout.place_id.write_text("0" * 31 + "1\n")
+    (layout.spool / "tmp").rmdir()
+    (layout.spool / "tmp").touch()
+    kept = put(layout, "codex", "Stop", 1, b"{}")
+    assert spool(disk_ledger.place) == Spool(1, 0)
+    (words,) = wrong(disk_ledger)
+    assert words.startswith(f"captured payloads wait in {kept.path.parent}, as the ledger could not be written")
 
 
 def test_a_spool_that_is_gone_holds_nothing(disk_ledger: Ledger) -> None:

@@ -247,8 +247,9 @@ def test_status_says_once_what_is_off_and_how_to_turn_it_on(ledger: Run, name: s
     ledger("off", name, "--because", "no network")
     page = ledger("status").out.splitlines()
     assert page[1] == "health    1 problem"
+    way_back = "unpause" if name == "hooks" else f"on {name}"
     assert re.sub(r"\(\w+\)", "(…)", page[2]) == (
-        f"  {what} is off since 2026-11-22T15:14:04Z, by person (…): no network; turn it on again: ledger on {name}"
+        f"  {what} is off since 2026-11-22T15:14:04Z, by person (…): no network; turn it on again: ledger {way_back}"
     )
     assert sum(" off " in line for line in page) == 1
     answer = json.loads(ledger("status", "--json").out)

@@ -7,11 +7,12 @@ between repeats the step, and nothing is found to be new. What cannot be adapted
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from ledger.actions.adapt import GIT, Recognise, Refused, Said, Spoke, adapt, set_aside
+from ledger.actions.adapt import GIT, OURS, Recognise, Refused, Said, Spoke, adapt, set_aside
 from ledger.actions.append import append_private, publish
 from ledger.actions.fence import refusal_of
 from ledger.actions.hearing import Hearing
@@ -160,6 +161,8 @@ class _Drain:
         """What is known of a session; None for one that only the ledger's own hooks speak of."""
         if session not in self.hearings:
             agent = next((said.agent for said in saids if said.agent), "") or _agent_on_roster(self.place, session)
+            if not agent and self.seen.origins(session):  # it has ended meanwhile
+                agent = next(filter(None, map(_agent_answered, saids)), "")
             if not agent:
                 return None
             numbered = Numbered(self.layout, session, self.ids)
@@ -226,6 +229,11 @@ class _Drain:
     def _publish(self, session: str, tail: Tail) -> None:
         with suppress(BusyError):
             publish(self.place, Author(session, tail.agent))
+
+
+def _agent_answered(said: Said) -> str:
+    """The agent that the ledger's own hook answered."""
+    return str(json.loads(said.raw).get("agent", "")) if said.captured.agent == OURS else ""
 
 
 def _agent_on_roster(place: Place, session: str) -> str:

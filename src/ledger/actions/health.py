@@ -19,7 +19,8 @@ from ledger.errors import LedgerError
 from ledger.storage.files import storage_error
 from ledger.storage.layout import MAIN, SESSIONS, Layout, session_of
 from ledger.storage.place import Place
-from ledger.storage.switches import ALL, NAMES, STOPPED, SYNC, switches
+from ledger.storage.spool import waiting
+from ledger.storage.switches import ALL, HOOKS, NAMES, STOPPED, SYNC, switches
 
 _NAMED = 5
 _ROOM = 256 * 1024  # bytes that a write may need: those of the largest event, in the journal and in an object
@@ -36,7 +37,8 @@ def spool(place: Place) -> Spool:
     """What lies in the spool."""
     if place.layout is None:
         return Spool(0, 0)
-    return Spool(_count(place.layout.spool / "new"), _count(place.layout.spool / "rejected"))
+    here = _count(place.layout.spool / "new")
+    return Spool(here + len(_elsewhere(place.layout)), _count(place.layout.spool / "rejected"))
 
 
 def health(place: Place, present: Sequence[Present]) -> list[str]:
@@ -59,7 +61,8 @@ def hindrances(place: Place) -> list[str]:
 def _switched_off(place: Place, names: Sequence[str]) -> Iterator[str]:
     for one in () if place.layout is None else switches(place.layout):
         if one.name in names:
-            yield f"{STOPPED[one.name]} is {one.words()}; turn it on again: ledger on {one.name}"
+            way_back = "ledger unpause" if one.name == HOOKS else f"ledger on {one.name}"
+            yield f"{STOPPED[one.name]} is {one.words()}; turn it on again: {way_back}"
 
 
 def _unwritable(place: Place) -> Iterator[str]:
@@ -115,9 +118,16 @@ def _lines(place: Place) -> Iterator[str]:
             yield f"the line of session {session_of(ref)} cannot be read: {error.message}; `ledger verify` says more"
 
 
+def _elsewhere(layout: Layout) -> list[Path]:
+    """The payloads that the ledger's own folder could not take."""
+    return [one.path for one in waiting(layout) if not one.path.is_relative_to(layout.root)]
+
+
 def _left_behind(place: Place) -> Iterator[str]:
     if place.layout is None:
         return
+    for folder in sorted({path.parent for path in _elsewhere(place.layout)}):
+        yield f"captured payloads wait in {folder}, as the ledger could not be written; `ledger doctor` says more"
     rejected, moved = spool(place).rejected, _count(place.layout.quarantine)
     if rejected:
         yield f"captured payloads that could not be recorded: {rejected}, in {place.layout.spool / 'rejected'}"
