@@ -4,7 +4,8 @@
 hook=@HOOK@ code=0 given=
 case $hook in pre-push | post-rewrite) given=$(cat; echo .) given=${given%.} ;; esac
 kept=${0%/*}/$hook.before-ledger
-if [ -x "$kept" ]; then
+# A probe tries the way to the ledger, and nothing that somebody else does here.
+if [ -x "$kept" ] && [ -z "${LEDGER_PROBE-}" ]; then
 	printf %s "$given" | "$kept" "$@" || code=$?
 	case $hook$code in pre*[!0]* | pre*[1-9]*) exit "$code" ;; esac
 fi

@@ -55,8 +55,8 @@ def test_where_all_is_well_it_says_so(project: Path, run: Run) -> None:
     assert lines[1] == f"ok  launcher              {project}/.git/ledger/hook"
     assert lines[2] == f"ok  claude-code settings  {project}/.claude/settings.json: as installed"
     assert lines[3].startswith(f"ok  claude-code hooks     {HOOKS} of {HOOKS} arrive, half of them within ")
-    assert lines[4:] == [
-        "ok  git hooks             5 are in place",
+    assert lines[4].startswith("ok  git hooks             5 of 5 arrive, half of them within ")
+    assert lines[5:] == [
         "ok  spool                 can be written",
         "ok  rejected              none",
     ]
@@ -70,6 +70,26 @@ def test_a_probe_leaves_nothing_behind(project: Path, run: Run, layout: Layout) 
     # That nobody holds a lease may have been noted by who drains; nobody was told anything.
     assert not layout.told.exists() or set(layout.told.iterdir()) <= {layout.no_leases}
     assert [json.loads(line)["type"] for line in run("log", "--jsonl").out.splitlines()] == ["ledger.created"]
+
+
+def test_a_hook_of_git_that_tells_nothing_is_found(project: Path, run: Run, layout: Layout) -> None:
+    layout.git_hook.write_text("#!/bin/sh\nexit 0\n")
+    found = check(run, "git hooks")
+    assert found["detail"].startswith("5 of 5 do not arrive: post-commit: it ran, and nothing arrived in the spool; ")
+    assert found["fix"] == "ledger up"
+    assert run("up", "--yes").code == 0
+    assert check(run, "git hooks")["ok"]
+
+
+def test_a_probe_of_gits_hooks_runs_nothing_that_is_the_users(project: Path, run: Run) -> None:
+    shim = project / ".git/hooks/post-commit"
+    users = shim.with_name("post-commit.before-ledger")
+    users.write_text(f"#!/bin/sh\ntouch {project}/ran\n")
+    users.chmod(0o755)
+    assert check(run, "git hooks")["ok"]
+    assert not (project / "ran").exists()
+    subprocess.run([shim], cwd=project, check=True)
+    assert (project / "ran").exists()
 
 
 def test_what_a_probe_was_given_to_read_goes_with_it(project: Path, run: Run, layout: Layout) -> None:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from ledger.actions.find import tips
 from ledger.actions.install import Where
-from ledger.actions.install_git import git_hooks_status
-from ledger.actions.probe import Probed, probe_all
+from ledger.actions.install_git import TRAILER, git_hooks_status, git_shims
+from ledger.actions.probe import Probed, probe_all, probe_git
 from ledger.actions.registered import Registered, registered
 from ledger.actions.trust import AGENT, BY_HAND, trust_of
 from ledger.errors import LedgerError
@@ -51,7 +51,7 @@ def examine(place: Place, where: Where) -> Iterator[Check]:
     if recording.ok:  # else no hook would keep anything, and rightly so
         yield from _probes(where, found)
     yield from _trust(where, found)
-    yield from _git(where)
+    yield from _git(where, is_recording=recording.ok)
     yield from _spool(where.layout)
     yield from _gaps(place, where.layout)
 
@@ -136,15 +136,22 @@ def _trust(where: Where, found: list[Registered]) -> Iterator[Check]:
         yield Check("codex trust", ok, f"{len(trust.hooks)} hooks are trusted" if ok else detail, "" if ok else MEND)
 
 
-def _git(where: Where) -> Iterator[Check]:
+def _git(where: Where, *, is_recording: bool) -> Iterator[Check]:
     shims = git_hooks_status(where.layout, where.project)
     if not shims:
         return
     wrong = [shim for shim in shims if shim.state != "installed"]
     detail = "; ".join(f"{shim.name} {shim.state}{f': {shim.detail}' if shim.detail else ''}" for shim in wrong)
-    yield Check(
-        "git hooks", not wrong, detail or f"{len(shims)} are in place", "" if not wrong else "ledger hooks install git"
-    )
+    if wrong or not is_recording:
+        fix = "ledger hooks install git" if wrong else ""
+        yield Check("git hooks", not wrong, detail or f"{len(shims)} are in place", fix)
+        return
+    # Only shims of ours, wherever others have moved them: a hook that calls ours by a line in it runs theirs as well.
+    paths = {path.name.partition(".")[0]: path for path in git_shims(where.layout, where.project)}
+    try:
+        yield _judged("git", probe_git(where, {name: path for name, path in paths.items() if name != TRAILER}))
+    except LedgerError as error:
+        yield Check("git hooks", False, error.message, error.hint or "try again")
 
 
 def _spool(layout: Layout) -> Iterator[Check]:

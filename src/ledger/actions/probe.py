@@ -34,6 +34,13 @@ _AT_ONCE = 2  # more would only wait for one another, and for what drains behind
 _LONGEST = 1 << 20  # bytes; a probe is shorter
 _TIME = "2000-01-01T00:00:00.000000Z"
 _OWN = "ledger"  # what the ledger's own hooks say of themselves
+_GIT = "git"
+_GIT_ARGUMENTS = {
+    "post-checkout": ("0" * 40, "0" * 40, "1"),
+    "post-merge": ("0",),
+    "post-rewrite": ("amend",),
+    "pre-push": ("origin", "nowhere"),
+}
 _PROBED = b"d"  # a run of a hook that is counted as a probe, not as a payload
 
 
@@ -65,6 +72,29 @@ def probe_all(where: Where, wires: Sequence[Wire]) -> list[Probed]:
         return list(pool.map(lambda wire, session: _probed(where, wire, session), wires, sessions))
 
 
+def probe_git(where: Where, hooks: Mapping[str, Path]) -> list[Probed]:
+    """Try shims among git's hooks, by the names of the hooks; what else is run there is passed over.
+
+    Nothing of it stays. Raises BusyError where somebody drains all the time.
+    """
+    sessions = {hook: f"{PREFIX}{uuid.uuid4()}" for hook in hooks}
+    with (
+        Lock(where.layout.drain_lock).hold(LOCK_SECONDS),
+        _cleaned(where.layout, dict.fromkeys(sessions.values(), _OWN)),
+    ):
+        return [_probed_git(where, Wire(_GIT, hook, str(path)), sessions[hook]) for hook, path in hooks.items()]
+
+
+def _probed_git(where: Where, wire: Wire, session: str) -> Probed:
+    own = {"LEDGER_PROBE": "1", "LEDGER_AGENT": _OWN, "LEDGER_AGENT_SESSION": session}
+    command = [wire.command, *_GIT_ARGUMENTS.get(wire.event, ())]
+    with _uncounted(where.layout.spool / "fired" / f"{wire.agent}~{wire.event}"):
+        began = time.perf_counter()
+        wrong = _ended(where, command, b"", own)
+        seconds = time.perf_counter() - began
+    return Probed(wire, seconds, wrong or _counted(wire, _of(where.layout, [session])))
+
+
 def _probed(where: Where, wire: Wire, session: str) -> Probed:
     with _uncounted(where.layout.spool / "fired" / f"{wire.agent}~{wire.event}"):
         began = time.perf_counter()
@@ -76,16 +106,22 @@ def _probed(where: Where, wire: Wire, session: str) -> Probed:
 
 def _run(where: Where, wire: Wire, payload: bytes) -> str:
     """Run a hook's command as an agent does; what is wrong with how it ended."""
+    return _ended(where, ["/bin/sh", "-c", wire.command], payload, {})
+
+
+def _ended(where: Where, command: Sequence[str], payload: bytes, more: dict[str, str]) -> str:
     try:
         ran = subprocess.run(
-            ["/bin/sh", "-c", wire.command],
+            command,
             input=payload,
             cwd=where.project,
-            env=_environment(where.environment, str(where.project)),
+            env=_environment(where.environment, str(where.project)) | more,
             capture_output=True,
             timeout=PATIENCE,
             check=False,
         )
+    except OSError as fault:
+        return f"it cannot be run: {os.strerror(fault.errno or 0)}"
     except subprocess.TimeoutExpired:
         return f"it took longer than {PATIENCE:g} s"
     return "" if ran.returncode == 0 else f"it ended with {ran.returncode}"
@@ -98,6 +134,10 @@ def _environment(environment: Mapping[str, str], project: str) -> dict[str, str]
 
 
 def _judged(wire: Wire, arrived: Sequence[Captured]) -> str:
+    return _counted(wire, arrived) or _understood(arrived[0])
+
+
+def _counted(wire: Wire, arrived: Sequence[Captured]) -> str:
     if not arrived:
         return "it ran, and nothing arrived in the spool"
     if len(arrived) > 1:
@@ -105,7 +145,7 @@ def _judged(wire: Wire, arrived: Sequence[Captured]) -> str:
     (one,) = arrived
     if (one.agent, one.event) != (wire.agent, wire.event):
         return f"it arrived as {one.agent} {one.event}"
-    return _understood(one)
+    return ""
 
 
 def _understood(one: Captured) -> str:
