@@ -18,6 +18,7 @@ from tests.cli.conftest import Run
 from ledger.core.ids import SessionId
 from ledger.storage import live, told
 from ledger.storage.layout import Layout
+from ledger.storage.process import shell_around
 
 AGENT = str(SessionId.of("codex", "run"))
 Process = Callable[..., subprocess.CompletedProcess[bytes]]
@@ -86,7 +87,7 @@ def test_start_tells_what_is_around_and_what_it_was_told(run: Run) -> None:
         "title": "The login",
         "worktree": str(Path.cwd().parent),
         "private": True,
-        "pid": os.getppid(),
+        "pid": shell_around(os.getppid()),
     }
 
 
@@ -236,7 +237,7 @@ def test_resume_takes_over_from_the_dead(ledger: Run, codex: str, sleeper: Sleep
     kill(sleeper)
     assert sessions(ledger) == [{"agent": "codex", "state": "crashed", "verdict": "dead"}]
     result = ledger("session", "resume", "run")
-    assert result == (0, f"{codex}\n", f"Resumed: codex, for as long as process {os.getppid()} runs.\n")
+    assert result == (0, f"{codex}\n", f"Resumed: codex, for as long as process {shell_around(os.getppid())} runs.\n")
     assert sessions(ledger) == [{"agent": "codex", "state": "working", "verdict": "alive"}]
 
 
