@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
+from pathlib import Path
 from typing import Any
 
 from ledger.actions.join import join
@@ -33,6 +34,7 @@ from ledger.storage.refs import left_locks
 from ledger.storage.store import Oid
 from ledger.storage.switches import ALL, SYNC, is_off, require_on
 from ledger.storage.tree import TreeReader, encode
+from ledger.storage.turning import is_turning
 
 MAX_ATTEMPTS = 64
 LOCK_SECONDS = 30.0
@@ -414,10 +416,23 @@ def _taking_turns(place: Place, author: Author, *, shared: bool) -> Iterator[Pre
     require_on(place.layout, ALL)
     with ExitStack() as stack:
         if place.layout is not None:
-            stack.enter_context(Lock(place.layout.session_lock(author.session)).hold(LOCK_SECONDS))
+            _hold_own(place, place.layout.session_lock(author.session), stack)
         prepared = _queued(place, author, place.queue, stack) if shared and place.queue is not None else None
         require_on(place.layout, ALL)  # who waited may have been stopped meanwhile
         yield prepared
+
+
+def _hold_own(place: Place, lock: Path, stack: ExitStack) -> None:
+    """The session's lock, at a moment at which no epoch gives way to the next."""
+    while True:
+        with ExitStack() as held:
+            held.enter_context(Lock(lock).hold(LOCK_SECONDS))
+            if place.layout is None or not is_turning(place.layout):
+                stack.push(held.pop_all())
+                return
+        from ledger.actions.epoch import finish_turning  # 8 ms that hardly any write needs
+
+        finish_turning(place)
 
 
 def _queued(place: Place, author: Author, queue: Queue, stack: ExitStack) -> Prepared | None:

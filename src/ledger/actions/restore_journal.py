@@ -14,6 +14,8 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from ledger.actions.alone import LOCK_SECONDS, beside_beginners
+from ledger.actions.epoch import finish_turning
 from ledger.actions.join import join, merge_states, merged_tree
 from ledger.actions.soundness import is_rewritten, mend_entrance
 from ledger.actions.tip import Author, Tip, event_id, event_of, is_private, raw_commit, tip_at
@@ -21,21 +23,19 @@ from ledger.core import fold
 from ledger.core.event import Event
 from ledger.core.ids import EventId
 from ledger.errors import DamageError, NotFoundError
-from ledger.storage import journal, restore
+from ledger.storage import journal, restore, turning
 from ledger.storage.codec import decode_commit, is_oid
 from ledger.storage.files import modified
 from ledger.storage.git import GitStore
 from ledger.storage.journal import Journal, JournalRecord
 from ledger.storage.layout import MAIN, PRIVATE, Layout, is_ref_name, private_ref, session_of, session_ref
-from ledger.storage.locks import Lock, hold_all
+from ledger.storage.locks import Lock
 from ledger.storage.loose import quarantine, scan_loose
 from ledger.storage.place import Place
-from ledger.storage.queue import Queue
 from ledger.storage.refs import bad_refs, left_locks
 from ledger.storage.store import Commit, Oid
 from ledger.storage.tree import TreeReader, encode
 
-LOCK_SECONDS = 30.0
 SETTLED_SECONDS = 3600.0  # what was written so long before the last write is on the disk: Linux waits for 30 s
 
 
@@ -78,7 +78,9 @@ def restore_journal(place: Place, is_due: Callable[[], bool] = lambda: True) -> 
 def _restore(place: Place, layout: Layout) -> Restored:
     started = time.perf_counter()
     done = Restored()
-    with _alone(layout) as journals:
+    if turning.is_left(layout):
+        finish_turning(place)
+    with beside_beginners(layout) as journals:
         done.rewritten = mend_entrance(layout)
         _set_damage_aside(layout, done)
         with _fresh_store(place) as store:
@@ -332,18 +334,6 @@ def _tree_after(place: Place, event: Event, before: Oid | None) -> Oid:
     reader = TreeReader(place.store, before if before is not None else place.store.edit_tree(None, {}))
     changes = fold.apply(reader, event, fold.version_of(reader)[0])
     return place.store.edit_tree(before, encode(changes))
-
-
-@contextmanager
-def _alone(layout: Layout) -> Iterator[list[Path]]:
-    """Hold every writer off. A writer holds one session's lock and then the queue's; this is the same order.
-
-    Gives the journals whose sessions are held off: one that begins meanwhile is left to its writer.
-    """
-    journals = sorted(layout.journal.glob("*.journal"))
-    sessions = [layout.session_lock(path.stem) for path in journals]
-    with hold_all(sessions, LOCK_SECONDS), Queue(layout.queue_lock).hold(LOCK_SECONDS):
-        yield journals
 
 
 def _last_write(place: Place) -> float:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from ledger.errors import DamageError, NotFoundError
-from ledger.storage import journal, opening, restore
+from ledger.storage import journal, opening, restore, turning
 from ledger.storage.files import FOLDER_MODE, modified
 from ledger.storage.git import GitStore
 from ledger.storage.heads import Heads
@@ -35,7 +35,7 @@ def needs_restoring(layout: Layout) -> bool:
     After a restart of the machine the answer is yes, once. Else the refs are looked at, and the
     newest commits of the journals, with the files that they changed and the refs that they moved.
     """
-    if restore.has_rebooted(layout):
+    if restore.has_rebooted(layout) or turning.is_left(layout):
         return True
     if any(bad_refs(git_dir) for git_dir in layout.repositories):
         return True

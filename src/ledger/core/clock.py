@@ -10,6 +10,8 @@ from ledger.errors import RefusedError
 DAY = 86_400_000  # milliseconds
 MAX_AHEAD = 7 * DAY  # how far a ledger's newest id may lie ahead of the local clock
 MAX_GAP = 400 * DAY  # how far the local clock may lie ahead of a ledger's newest id
+_LOW = (1 << 62) - 1  # the bits of an id that are random
+_STEP = 1 << 40  # 4 million roots of epochs have room beside the first event, and no two collide by chance
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 
@@ -28,6 +30,20 @@ def next_id(now_ms: int, after: EventId | None, random62: int) -> EventId:
     low = (0b10 << 62) | (random62 & ((1 << 62) - 1))
     text = f"{millis:012x}7{counter:03x}{low:016x}"
     return EventId(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
+
+
+def id_beside(first: EventId, random62: int) -> EventId:
+    """Return an id that sorts after `first` and before every id whose writer saw that.
+
+    Millisecond and counter are those of `first`, which `next_id` never gives twice in one line; the low bits are
+    greater by a random step. Raises RefusedError where no room is left.
+    """
+    low = int(first[19:].replace("-", ""), 16) & _LOW
+    room = _LOW - low
+    if room < 1:
+        raise RefusedError(f"no id is left between {first} and those that came after it")
+    text = f"{(0b10 << 62) | (low + 1 + random62 % min(room, _STEP)):016x}"
+    return EventId(f"{first[:19]}{text[:4]}-{text[4:]}")
 
 
 def refuse_jump(now_ms: int, newest: EventId | None) -> None:

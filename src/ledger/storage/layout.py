@@ -238,6 +238,26 @@ class Layout:
         return self.locks / "live"
 
     @property
+    def epoch_lock(self) -> Path:
+        """Taken while one epoch gives way to the next."""
+        return self.locks / "epoch"
+
+    @property
+    def turning(self) -> Path:
+        """There while one epoch gives way to the next; says what is decided, once it is."""
+        return self.root / "turning"
+
+    @property
+    def turning_path(self) -> str:
+        """The same as a text: every write looks for it."""
+        return f"{self.root}/turning"
+
+    @property
+    def archive(self) -> Path:
+        """What epochs that are over held: a bundle each."""
+        return self.root / "archive"
+
+    @property
     def boot(self) -> Path:
         """The machine's boot id when the ledger was last found sound."""
         return self.root / "boot"

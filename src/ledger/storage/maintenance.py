@@ -74,6 +74,17 @@ def cut_journals(layout: Layout) -> list[Path]:
     return [path for path in sorted(layout.journal.glob("*.journal")) if _cut(layout, path)]
 
 
+def drop_unreached(git_dir: Path) -> None:
+    """Drop every object that no ref reaches, at once.
+
+    Only while nobody writes: beside writers this destroys history that was acknowledged.
+    """
+    if require_git(git_dir, ["for-each-ref", "--count=1"]).strip():
+        require_git(git_dir, ["repack", "-a", "-d", "-q"])
+    require_git(git_dir, ["prune", "--expire=now"])
+    require_git(git_dir, ["commit-graph", "write", "--reachable", "--no-progress"])
+
+
 def figures(git_dir: Path) -> Figures:
     """The size of one repository."""
     lines = require_git(git_dir, ["count-objects", "-v"]).decode("ascii").splitlines()
