@@ -10,7 +10,7 @@ import hashlib
 import random
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,8 @@ from ledger.errors import BusyError, DamageError, InvalidError, Problem
 from ledger.storage.codec import encode_commit, object_id
 from ledger.storage.config import LIMIT
 from ledger.storage.git import GitStore
-from ledger.storage.layout import session_ref
+from ledger.storage.layout import SESSIONS, session_ref
+from ledger.storage.program import require_git
 from ledger.storage.store import Commit, Oid, Signature
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -60,7 +61,7 @@ class PayloadStore:
         """Keep several payloads with one commit; all are checked before any is written."""
         whole = [(name, self._gathered(data)) for name, data in payloads]
         _require_fit([(name, size, self.limit) for name, (_, size) in whole])
-        named = [(name, data, _attachment(data)) for name, (data, _) in whole]
+        named = [(name, data, attachment_of(data)) for name, (data, _) in whole]
         changes = {_path(name, kept.id): data for name, data, kept in named}
         self._commit(session_ref(session), changes, ", ".join(name for name, _ in whole))
         return [kept for _, _, kept in named]
@@ -85,9 +86,35 @@ class PayloadStore:
         entries = [entry for shard in shards for entry in self.store.tree_entries(tree, f"{shard}/")]
         return {entry.name: entry.oid for entry in sorted(entries)}
 
+    def rewritten(self, changes: Mapping[Oid, bytes | None]) -> list[tuple[str, Oid, Oid | None]]:
+        """Write every session's attachments anew, some with other bytes and some left out (None); no ref is moved.
+
+        Gives each ref with where it is and where it should go: to one commit without history. A ref of another form,
+        and of a session with nothing left, goes away if it holds one of the attachments.
+        """
+        with self.store.bulk():
+            moves = [(ref, oid, self._anew(ref, oid, changes)) for ref, oid in self.store.refs("refs/").items()]
+        return [move for move in moves if move[1] != move[2]]
+
     def close(self) -> None:
         """Let go of files and memory."""
         self.store.close()
+
+    def _anew(self, ref: str, tip: Oid, changes: Mapping[Oid, bytes | None]) -> Oid | None:
+        before = self.store.commit(tip)
+        if not ref.startswith(SESSIONS):
+            return None if changes.keys() & _reached(self.store, tip) else tip
+        edits: dict[str, bytes | None] = {}
+        for shard in self.store.tree_entries(before.tree):
+            for entry in self.store.tree_entries(before.tree, f"{shard.name}/"):
+                if entry.oid in changes:
+                    edits |= _moved(f"{shard.name}/{entry.name}", changes[entry.oid])
+        if not edits:
+            return tip
+        tree = self.store.edit_tree(before.tree, edits)
+        if not self.store.tree_entries(tree):
+            return None
+        return self.store.write_commit(encode_commit(tree, (), before.author, before.committer, before.message))
 
     def _gathered(self, data: Data) -> tuple[bytes, int]:
         """The payload as a whole, and its size; of one that is too large only what shows that it is."""
@@ -122,13 +149,27 @@ class PayloadStore:
         return self.store.write_commit(raw)
 
 
+def attachment_of(data: bytes) -> Attachment:
+    """The attachment that some bytes would be."""
+    return Attachment(object_id("blob", data), hashlib.sha256(data).hexdigest(), len(data))
+
+
+def _moved(path: str, data: bytes | None) -> dict[str, bytes | None]:
+    """What becomes of a file whose bytes change: it is named after them."""
+    if data is None:
+        return {path: None}
+    name = path.partition("/")[2].rpartition("-")[0]
+    return {path: None, _path(name, object_id("blob", data)): data}
+
+
+def _reached(store: GitStore, tip: Oid) -> set[Oid]:
+    listed = require_git(store.path, ["rev-list", "--objects", tip]).decode("utf-8", "replace")
+    return {line[:40] for line in listed.splitlines()}
+
+
 def _path(name: str, oid: Oid) -> str:
     # 256 folders: with one for thousands of attachments, each new one would cost a tree of all names.
     return f"{oid[:2]}/{name}-{oid[2:14]}"
-
-
-def _attachment(data: bytes) -> Attachment:
-    return Attachment(object_id("blob", data), hashlib.sha256(data).hexdigest(), len(data))
 
 
 def _require_fit(payloads: list[tuple[str, int, int]]) -> None:
