@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
+from ledger.actions.adopt import adopt, is_other_epoch, require_successor
 from ledger.actions.append import publish, stays_apart
 from ledger.actions.examine import UNCHECKED
 from ledger.actions.join import is_within
@@ -30,13 +31,15 @@ _SHOWN = 10  # problems that an error names; `ledger verify` names all
 class Brought:
     """What came of it: main's tip, how many commits are new in it, and the shared keys with new conflicts.
 
-    `is_fast_forward` says that main had nothing of its own and no merge was needed.
+    `is_fast_forward` says that main had nothing of its own and no merge was needed; `epoch` is the later one that main
+    is in now, if the history began one.
     """
 
     main: Oid
     commits: int = 0
     is_fast_forward: bool = False
     conflicts: tuple[str, ...] = ()
+    epoch: int | None = None
 
 
 def bring(place: Place, author: Author, oid: Oid) -> Brought:
@@ -54,6 +57,8 @@ def bring(place: Place, author: Author, oid: Oid) -> Brought:
     publish(place, author)
     store = place.store
     before, theirs = tip_at(store, store.ref(MAIN) or ""), tip_at(store, oid)
+    if is_other_epoch(store, before.oid, oid):
+        return _turned(place, author, before, theirs)
     apart = fork(store.commit, before.oid, oid)
     if is_within(store, oid, before.oid, apart):
         return Brought(before.oid)
@@ -62,6 +67,24 @@ def bring(place: Place, author: Author, oid: Oid) -> Brought:
     _adopt(place, author, oid)
     main = place.store.ref(MAIN) or ""
     return Brought(main, new, main == oid, _conflicts(store, before.tree, store.commit(main).tree))
+
+
+def _turned(place: Place, author: Author, before: Tip, theirs: Tip) -> Brought:
+    """Go over to a later epoch, with what is our own."""
+    layout, store = place.layout, place.store
+    if layout is None:
+        raise RefusedError("a ledger in memory stays in its epoch", hint="bring it to one that lies in a folder")
+    require_successor(store, before.oid, theirs.oid)
+    _refuse_foreign(place, before, theirs)
+    new = _sound(store, before.oid, theirs.oid)
+    keys = _conflicting(store, before.tree)
+    done = adopt(place, layout, author, theirs.oid)
+    conflicts = sorted(_conflicting(store, store.commit(done.main).tree) - keys)
+    return Brought(done.main, new, not done.carried, tuple(conflicts), done.epoch)
+
+
+def _conflicting(store: EventStore, tree: Oid) -> set[str]:
+    return {str(key_of(path)) for path in store.paths(tree, "conflicts/")}
 
 
 def _adopt(place: Place, author: Author, oid: Oid) -> None:
@@ -74,13 +97,19 @@ def _adopt(place: Place, author: Author, oid: Oid) -> None:
 
 
 def _refuse(place: Place, ours: Tip, theirs: Tip) -> None:
+    refuse_newer(TreeReader(place.store, theirs.tree))
+    if not place.store.merge_bases(ours.oid, theirs.oid):
+        raise RefusedError(
+            "these two histories have no common root: they are different ledgers, or epochs that began apart",
+            hint="`ledger log` in each shows where it begins",
+        )
+    _refuse_foreign(place, ours, theirs)
+
+
+def _refuse_foreign(place: Place, ours: Tip, theirs: Tip) -> None:
+    """Refuse what must not come from elsewhere: the words of a private session, a newer fold, the future."""
     store = place.store
     refuse_newer(TreeReader(store, theirs.tree))
-    if not store.merge_bases(ours.oid, theirs.oid):
-        raise RefusedError(
-            "these two histories have no common root: they are different ledgers or different epochs",
-            hint="`ledger log -n 1` in each shows where it begins",
-        )
     _refuse_private(store, ours.oid, theirs.oid)
     ahead = theirs.id.millis - place.now() // 1000
     if ahead > MAX_AHEAD and not place.accepts_clock:

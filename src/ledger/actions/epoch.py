@@ -69,7 +69,7 @@ class Root(NamedTuple):
 
     @property
     def superseded(self) -> tuple[Oid, ...]:
-        """The heads of earlier epochs that it takes the place of, the last main first."""
+        """Commits of earlier epochs that it takes the place of, the last main first."""
         return tuple(self.data.get("superseded", ()))
 
     @property
@@ -82,12 +82,14 @@ class Root(NamedTuple):
 class Beginning:
     """What a new epoch begins with: the tree of its root, but for the epoch's number; what it says of itself.
 
-    `told` are fields of `epoch.started`; `kept` the events that are committed again on the root.
+    `told` are fields of `epoch.started`; `kept` the events that are committed again on the root; `base` is the last
+    commit that is not.
     """
 
     tree: Oid
     kept: Sequence[Dated]
     told: dict[str, Any]
+    base: Oid
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,15 @@ def epoch_of(store: EventStore, tip: Oid) -> int:
     """The number of the epoch that a commit belongs to."""
     document = TreeReader(store, store.commit(tip).tree).get(LEDGER) or {}
     return int(document.get("epoch", 1))
+
+
+def takes_place_of(store: EventStore, tip: Oid, old: Oid) -> bool:
+    """Whether the epoch of `tip` is a later one that names `old`, or a commit that comes after it."""
+    root = root_of(store, tip)
+    if old in root.superseded:
+        return not store.find(old) or epoch_of(store, old) < root.number
+    named = (oid for oid in root.superseded if store.find(oid))
+    return bool(store.find(old)) and any(store.is_ancestor(old, oid) for oid in named)
 
 
 def dated(store: EventStore, include: Iterable[Oid], exclude: Iterable[Oid] = ()) -> list[Dated]:
@@ -224,7 +235,7 @@ def _write_root(place: Place, author: Author, before: Root, beginning: Beginning
         data={
             "epoch": before.number + 1,
             "digest": state_digest(place.store.files(tree)),
-            "superseded": _superseded(place.store, before),
+            "superseded": _superseded(place.store, before, beginning.base),
             **beginning.told,
         },
     )
@@ -232,10 +243,10 @@ def _write_root(place: Place, author: Author, before: Root, beginning: Beginning
     return Tip(oid, tree, EventId(event.id))
 
 
-def _superseded(store: EventStore, before: Root) -> list[Oid]:
-    """Main's head, the heads of the other lines, and what the epoch before had superseded in its turn."""
+def _superseded(store: EventStore, before: Root, base: Oid) -> list[Oid]:
+    """Main's head, the other heads, the cut, the root that every clone has, and what that had superseded in its turn."""
     lines = (oid for ref, oid in store.refs("refs/heads/").items() if not ref.startswith(PRIVATE))
-    return list(dict.fromkeys([_head(store), *lines, *before.superseded]))[:SUPERSEDED_AT_MOST]
+    return list(dict.fromkeys([_head(store), *lines, base, before.oid, *before.superseded]))[:SUPERSEDED_AT_MOST]
 
 
 def _numbered(store: EventStore, tree: Oid, number: int) -> Oid:

@@ -187,7 +187,7 @@ def _beginning(place: Place, root: Root, what: Forgetting) -> Beginning:
         "forgotten": sorted(forgotten | root.forgotten)[:AT_MOST],
         **{name: root.data[name] for name in ("through", "cut") if name in root.data},
     }
-    return Beginning(_clean_state(place, root, what), kept, told)
+    return Beginning(_clean_state(place, root, what), kept, told, root.oid)
 
 
 def _clean_state(place: Place, root: Root, what: Forgetting) -> Oid:

@@ -123,7 +123,7 @@ def _beginning(place: Place, root: Root, through: str, because: str) -> Beginnin
         **({"because": because} if because else {}),
         **({"forgotten": sorted(root.forgotten)} if root.forgotten else {}),
     }
-    return Beginning(_state_after(place, main, going), staying, told)
+    return Beginning(_state_after(place, main, going), staying, told, going[-1].oid)
 
 
 def _split(events: Sequence[Dated], through: str) -> tuple[list[Dated], list[Dated]]:

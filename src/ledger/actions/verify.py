@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
+from ledger.actions.epoch import takes_place_of
 from ledger.actions.examine import Problem
 from ledger.actions.find import find_commit, main_tip
 from ledger.actions.join import epoch_state, events_of
@@ -191,13 +192,14 @@ def _rewritten(place: Place, known: _Known) -> Iterator[Problem]:
     main, tips = _read_ref(place, MAIN), _tips(place)
     for ref, oid in remembered.items():
         here = [main] if ref == MAIN and main is not None else [] if ref == MAIN else tips
-        if not _reaches(place, here, oid):
+        if not _reaches(place, here, oid) and not _is_superseded(place, main, oid):
             now = f"is now at {main}" if ref == MAIN and main is not None else "is gone"
             yield Problem(
                 "history-rewritten", oid, ref, f"{ref} was seen at {oid}; it {now}, which does not come after it"
             )
     for oid in known.heads:
-        if oid not in remembered.values() and not _reaches(place, tips, oid):
+        is_known = oid in remembered.values() or _reaches(place, tips, oid) or _is_superseded(place, main, oid)
+        if not is_known:
             yield Problem("history-rewritten", oid, None, f"{oid} was verified earlier; no ref reaches it now")
 
 
@@ -209,6 +211,14 @@ def _reaches(place: Place, tips: Sequence[Oid], oid: Oid) -> bool:
         except (DamageError, NotFoundError):
             continue  # named as damage where the history is walked
     return False
+
+
+def _is_superseded(place: Place, main: Oid | None, oid: Oid) -> bool:
+    """Whether main is in a later epoch that names it: the only way in which a ref may leave its line."""
+    try:
+        return main is not None and takes_place_of(place.store, main, oid)
+    except (DamageError, NotFoundError):
+        return False  # named as damage where the history is walked
 
 
 def _naive_problems(place: Place, heads: Sequence[Oid]) -> Iterator[Problem]:
