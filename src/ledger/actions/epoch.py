@@ -244,7 +244,7 @@ def _write_root(place: Place, author: Author, before: Root, beginning: Beginning
 
 
 def _superseded(store: EventStore, before: Root, base: Oid) -> list[Oid]:
-    """Main's head, the other heads, the cut, the root that every clone has, and what that had superseded in its turn."""
+    """Main's head, the other heads, the cut, the root that every clone has, and what that had superseded itself."""
     lines = (oid for ref, oid in store.refs("refs/heads/").items() if not ref.startswith(PRIVATE))
     return list(dict.fromkeys([_head(store), *lines, base, before.oid, *before.superseded]))[:SUPERSEDED_AT_MOST]
 

@@ -7,17 +7,15 @@ logs, bundles of earlier epochs) goes before anything is decided, so that a seco
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-import tempfile
 import time
-import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ledger.actions.beside import cleaned, file_holds, files_beside, holds, remove
 from ledger.actions.epoch import Beginning, Root, dated, root_of, start_epoch
 from ledger.actions.find import find_commit, main_tip, tips
 from ledger.actions.tip import Author, event_of
@@ -28,11 +26,7 @@ from ledger.core.ids import EventId, is_prefix
 from ledger.core.key import key_problems
 from ledger.errors import BusyError, InvalidError, NotFoundError, Problem, UsageError
 from ledger.storage import spool
-from ledger.storage.bundle import read_bundle
-from ledger.storage.files import files_below, refusals, write_file
-from ledger.storage.git import GitStore
 from ledger.storage.layout import Layout
-from ledger.storage.opening import create
 from ledger.storage.payloads import attachment_of
 from ledger.storage.place import Place
 from ledger.storage.program import run_git
@@ -94,12 +88,15 @@ def wanted(
     return Forgetting(because, frozenset(ids), frozenset(keys), tuple(found))
 
 
-def plan_forgetting(place: Place, what: Forgetting) -> Planned:
-    """What forgetting would change, without changing anything; raises NotFoundError where there is nothing of it."""
+def plan_forgetting(place: Place, what: Forgetting, backups: Path | None = None) -> Planned:
+    """What forgetting would change, without changing anything; `backups` is a folder of backups that go too.
+
+    Raises NotFoundError where nothing holds it, UsageError where too many events do.
+    """
     layout = _layout_of(place)
     events = tuple(_holding(place, what))
     attachments = tuple(sorted({*_released(place, events, what), *(oid for oid, _ in _blobs(place, what))}))
-    files = tuple(_files(layout, what))
+    files = tuple(files_beside(layout, what, backups))
     if not (events or attachments or files or _state_holds(place, what)):
         raise NotFoundError(
             "nothing in this ledger holds that", hint="`ledger log` and `ledger keys` show what there is"
@@ -112,7 +109,7 @@ def plan_forgetting(place: Place, what: Forgetting) -> Planned:
     return Planned(events, attachments, files, tuple(_remotes(layout)), tuple(_outside(layout, what)))
 
 
-def forget(place: Place, author: Author, what: Forgetting) -> Forgotten:
+def forget(place: Place, author: Author, what: Forgetting, backups: Path | None = None) -> Forgotten:
     """Begin an epoch without that content, and drop all that held it.
 
     Raises RefusedError for an event that would be none without it or while writing is off, BusyError where a writer
@@ -123,12 +120,12 @@ def forget(place: Place, author: Author, what: Forgetting) -> Forgotten:
     layout = _layout_of(place)
     require_on(layout, ALL)
     _refuse_waiting(layout, what)
-    planned = plan_forgetting(place, what)
+    planned = plan_forgetting(place, what, backups)
     what = replace(what, attachments=_rewritten_attachments(place, what))
     gone = frozenset(planned.attachments)
 
     def begin(root: Root) -> Beginning:
-        _remove(planned.files, what)
+        remove(planned.files, what)
         return _beginning(place, root, what)
 
     root = start_epoch(place, author, begin, what.event, lambda: _payload_moves(place, what, gone))
@@ -224,7 +221,7 @@ def _blobs(place: Place, what: Forgetting) -> Iterator[tuple[Oid, bytes]]:
         return
     for oid in _every_blob(place.payloads.store.path):
         data = place.payloads.store.read_object("blob", oid)
-        if _holds(data, what):
+        if holds(data, what):
             yield oid, data
 
 
@@ -235,7 +232,7 @@ def _every_blob(git_dir: Path) -> list[Oid]:
 
 def _rewritten_attachments(place: Place, what: Forgetting) -> dict[str, dict[str, object]]:
     """What stands in the place of each attachment that holds one of the texts."""
-    return {oid: attachment_of(_cleaned(data, what))._asdict() for oid, data in _blobs(place, what)}
+    return {oid: attachment_of(cleaned(data, what))._asdict() for oid, data in _blobs(place, what)}
 
 
 def _payload_moves(place: Place, what: Forgetting, gone: frozenset[Oid]) -> list[Move]:
@@ -243,78 +240,8 @@ def _payload_moves(place: Place, what: Forgetting, gone: frozenset[Oid]) -> list
     if payloads is None or not gone:
         return []
     changes: dict[Oid, bytes | None] = dict.fromkeys(gone)
-    changes |= {oid: _cleaned(payloads.store.read_object("blob", oid), what) for oid in what.attachments}
+    changes |= {oid: cleaned(payloads.store.read_object("blob", oid), what) for oid in what.attachments}
     return [Move(*move) for move in payloads.rewritten(changes)]
-
-
-def _cleaned(data: bytes, what: Forgetting) -> bytes:
-    for pattern in _bytes_of(what):
-        data = pattern.sub(MARK.encode(), data)
-    return data
-
-
-def _holds(data: bytes, what: Forgetting) -> bool:
-    return any(pattern.search(data) for pattern in _bytes_of(what))
-
-
-def _bytes_of(what: Forgetting) -> Iterator[re.Pattern[bytes]]:
-    """The texts as they may stand in a file: as they are, and as JSON spells them."""
-    for pattern in what.texts:
-        spelled = {pattern.pattern, *_in_json(pattern.pattern)}
-        for one in sorted(spelled):
-            yield re.compile(one.encode("utf-8", "surrogatepass"))
-
-
-def _in_json(pattern: str) -> Iterator[str]:
-    literal = re.sub(r"\\(.)", r"\1", pattern, flags=re.DOTALL)
-    if re.escape(literal) == pattern:
-        for is_ascii in (True, False):
-            yield re.escape(json.dumps(literal, ensure_ascii=is_ascii)[1:-1])
-
-
-def _files(layout: Layout, what: Forgetting) -> Iterator[Path]:
-    """The files beside the repositories that hold one of the texts; bundles of earlier epochs that hold any of it."""
-    if what.texts:
-        for folder in (layout.spool / "rejected", layout.quarantine, layout.logs, layout.numbered):
-            yield from (path for path in files_below(folder) if _file_holds(path, what))
-    yield from (path for path in sorted(layout.archive.glob("*.bundle")) if _bundle_holds(path, what))
-
-
-def _file_holds(path: Path, what: Forgetting) -> bool:
-    with refusals(path):
-        data = path.read_bytes()
-    if _holds(data, what) or _holds(path.name.encode("utf-8", "surrogateescape"), what):
-        return True
-    if data[:1] != b"\x78":
-        # What was deflated inside a pack cannot be searched: a pack in quarantine goes as a whole.
-        return data[:4] == b"PACK"
-    with_room = zlib.decompressobj()
-    try:
-        return _holds(with_room.decompress(data), what)
-    except zlib.error:
-        return True
-
-
-def _bundle_holds(path: Path, what: Forgetting) -> bool:
-    with tempfile.TemporaryDirectory() as folder:
-        layout = create(Path(folder) / "ledger")
-        read_bundle(layout.git_dir, path)
-        store = GitStore(layout.git_dir)
-        try:
-            events = (event_of(commit) for commit in store.walk(list(store.refs().values())))
-            return any(what.event(event) is not event for event in events)
-        finally:
-            store.close()
-
-
-def _remove(files: Iterable[Path], what: Forgetting) -> None:
-    for path in files:
-        with refusals(path):
-            if path.parent.name == "logs":
-                lines = path.read_bytes().splitlines(keepends=True)
-                write_file(path, b"".join(line for line in lines if not _holds(line, what)), durable=True)
-            else:
-                path.unlink(missing_ok=True)
 
 
 def _remotes(layout: Layout) -> list[str]:
@@ -325,12 +252,12 @@ def _remotes(layout: Layout) -> list[str]:
 def _outside(layout: Layout, what: Forgetting) -> Iterator[Path]:
     """Files of the user's own in the ledger's folder: they are named, not touched."""
     for path in (layout.config, layout.installed):
-        if what.texts and path.exists() and _file_holds(path, what):
+        if what.texts and path.exists() and file_holds(path, what):
             yield path
 
 
 def _refuse_waiting(layout: Layout, what: Forgetting) -> None:
-    if what.texts and any(_file_holds(one.path, what) for one in spool.waiting(layout)):
+    if what.texts and any(file_holds(one.path, what) for one in spool.waiting(layout)):
         raise BusyError(
             "captured payloads that hold it are not recorded yet", hint="`ledger status` says why; then again"
         )
