@@ -117,9 +117,10 @@ def _beginning(place: Place, root: Root, through: str, because: str) -> Beginnin
     """Once more, now that nobody writes: what came meanwhile stays."""
     main = main_tip(place)
     going, staying = _split(dated(place.store, [main]), through)
+    cut = [event for event in going if event.oid != root.oid]
     told: dict[str, object] = {
         "through": through,
-        "cut": {"events": len(going), "digest": _digest(place, going)},
+        "cut": {"events": len(cut), "digest": _digest(place, cut)},
         **({"because": because} if because else {}),
         **({"forgotten": sorted(root.forgotten)} if root.forgotten else {}),
     }

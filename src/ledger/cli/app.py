@@ -76,6 +76,7 @@ COMMANDS = {
     "export": Entry("Exchange", "export", "Write the ledger in another form."),
     "backup": Entry("Exchange", "backup", "Copy the whole ledger into one folder, verified."),
     "restore": Entry("Exchange", "restore", "Make a ledger from a backup."),
+    "forget": Entry("Exchange", "forget", "Take content out of the whole ledger, for good."),
     "gc": Entry("Keep", "gc", "Pack what lies loose; nothing is lost."),
     "du": Entry("Keep", "du", "Say what takes how much room."),
     "schema": Entry("Keep", "schema", "List the schemas, or print one."),

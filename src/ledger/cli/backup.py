@@ -40,8 +40,13 @@ def command(context: typer.Context, folder: Folder = None) -> None:
     call.out.words(f"  ledger restore {made.folder} --to DIR")
 
 
-def _usual(ledger: str, now: int) -> Path:
+def backups_of(ledger: str) -> Path:
+    """Where the backups of a ledger go that are given no folder."""
     from platformdirs import user_data_path
 
+    return user_data_path("context-ledger", appauthor=False) / "backups" / ledger
+
+
+def _usual(ledger: str, now: int) -> Path:
     moment = datetime.fromtimestamp(now / 1_000_000, UTC).strftime("%Y-%m-%dT%H%M%S.%f")[:-3]
-    return user_data_path("context-ledger", appauthor=False) / "backups" / ledger / f"{moment}Z"
+    return backups_of(ledger) / f"{moment}Z"

@@ -17,14 +17,37 @@ if TYPE_CHECKING:
 Full = Annotated[
     bool, typer.Option("--full", help="Pack everything anew, and drop what nothing has reached for two weeks.")
 ]
+Truncate = Annotated[
+    str | None,
+    typer.Option("--truncate", help="Cut off the events up to REV; the state stays as it is.", metavar="REV"),
+]
+Because = Annotated[str, typer.Option("--because", help="Why they are cut off.", metavar="TEXT")]
+NoBundle = Annotated[bool, typer.Option("--no-bundle", help="Keep nothing of what is cut off; without, a bundle.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Cut. Without this it is only shown, and nothing changes.")]
 
 
-def command(context: typer.Context, full: Full = False) -> None:
-    """Pack what lies loose; nothing that a ref reaches is lost, and writers may go on meanwhile."""
+def command(
+    context: typer.Context,
+    full: Full = False,
+    truncate: Truncate = None,
+    because: Because = "",
+    no_bundle: NoBundle = False,
+    yes: Yes = False,
+) -> None:
+    """Pack what lies loose; nothing that a ref reaches is lost, and writers may go on meanwhile.
+
+    With --truncate a new epoch begins from the state behind REV, which may be a time such as 90d. Nobody writes
+    meanwhile; other clones go over to it when they bring it.
+    """
     from ledger.actions.find import main_tip
     from ledger.storage.maintenance import gc
 
     call = Call.of(context)
+    if truncate is not None:
+        from ledger.cli.truncate import answer
+
+        answer(call, truncate, because, bundled=not no_bundle, is_meant=yes)
+        return
     began = time.perf_counter()
     with call.ledger() as ledger:
         main_tip(ledger.place)  # one without a first event is no ledger yet
