@@ -1,0 +1,285 @@
+"""Capture: a working tree as git trees, every file as its bytes are, without a hand on the project's repository.
+
+A capture has two steps. `look` lists the files and finds out which changed since last time, by their stat alone;
+`take` reads those, leaves out what must not be kept, and puts blobs and trees.
+"""
+
+# Paths are bytes here, for a name need not be text, and a Path costs 2 to 5 µs a call.
+# ruff: noqa: PTH115
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from ledger.core.redaction.names import is_secret_name
+from ledger.storage import codec
+from ledger.storage.listing import Listing, is_folder, list_files
+from ledger.storage.nesting import FOLDER, LINK, PLAIN, RUNNABLE, Entry, Put, write_trees
+from ledger.storage.stats import Seen, Stats, is_settled
+from ledger.storage.store import Kind, Oid
+
+MAX_FILE = 5 * 1024 * 1024  # bytes; a larger file is left out
+LEFTOVER = b".ledger-restore-"  # how a file is named while it is being put back; a kill may leave one
+
+FILES, ABOUT = b"files", b"about.json"
+
+TOO_LARGE = "larger than 5 MiB"
+TELLING_NAME = "its name is that of a secret"
+TELLING_TEXT = "holds what looks like a secret"
+IGNORED = "named by .ledgerignore"
+NESTED = "a repository of its own"
+NO_FILE = "neither a file nor a link"
+UNSTEADY = "was being written"
+
+_TRIES = 3
+_SNIFFED = 8_000  # bytes in which git, too, looks for the NUL that tells of a binary file
+
+
+class Skipped(NamedTuple):
+    """A file, or a folder with all below it, that is there and not captured: why, and its size in bytes."""
+
+    path: str
+    reason: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is left out besides large files: paths that `covers` names, texts that `is_secret` is true of.
+
+    `key` tells one set of rules from another, for what they decided is remembered.
+    """
+
+    covers: Callable[[str], bool] | None
+    is_secret: Callable[[str], bool]
+    key: str = ""
+
+
+class _File(NamedTuple):
+    path: bytes
+    found: os.stat_result
+    staged: Oid
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A working tree as its stats tell it: what is known from last time, and the files that must be read."""
+
+    worktree: Path
+    stats: Stats
+    listing: Listing
+    entries: dict[bytes, Entry] = field(default_factory=dict)
+    skipped: dict[bytes, Skipped] = field(default_factory=dict)
+    changed: list[_File] = field(default_factory=list)
+    seen: dict[bytes, Seen] = field(default_factory=dict)
+    started_ns: int = 0
+
+    @property
+    def changed_bytes(self) -> int:
+        """The most that a capture may have to write, before compression."""
+        return sum(file.found.st_size for file in self.changed)
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A working tree as it was: `tree` holds `files`, the tree of its files, and `about.json` on what is not in it.
+
+    `entries` are the files by path, `skipped` what was left out, `modules` the commits of submodules; `bytes` what
+    was read anew. `stats` is for the next time, once something keeps the tree.
+    """
+
+    tree: Oid
+    entries: Mapping[bytes, Entry]
+    skipped: tuple[Skipped, ...]
+    modules: Mapping[str, Oid]
+    bytes: int
+    stats: Stats
+
+
+def look(worktree: Path, rules: Rules, stats: Stats, leave_out: Path | None = None) -> Look | None:
+    """List the files of a working tree, and find those that changed; None where no worktree begins there.
+
+    What `stats` was remembered under other rules is not trusted. Raises StorageError where git fails.
+    """
+    started = time.time_ns()
+    listing = list_files(worktree, leave_out)
+    if listing is None:
+        return None
+    trusted = stats if stats.rules == rules.key else Stats()
+    found = Look(worktree, trusted, listing, started_ns=started)
+    for path in listing.nested:
+        found.skipped[path] = Skipped(_text(path), NESTED, 0)
+    _Looking(found, rules).run()
+    return found
+
+
+def take(seen: Look, rules: Rules, put: Put) -> Captured:
+    """Read what changed, and put its blobs and all trees that are new; what is known is taken to be kept still."""
+    size = sum(_take_file(seen, file, rules, put) for file in seen.changed)
+    trees = write_trees(seen.entries, put, seen.stats.folders)
+    skipped = tuple(skip for _, skip in sorted(seen.skipped.items()))
+    modules = {_text(path): oid for path, oid in sorted(seen.listing.modules.items())}
+    about = put("blob", _about(skipped, modules))
+    rows = [(PLAIN, ABOUT, bytes.fromhex(about)), (FOLDER, FILES, bytes.fromhex(trees[b""]))]
+    stats = Stats(rules=rules.key, files=seen.seen, folders=trees)
+    return Captured(put("tree", codec.join_tree(rows)), seen.entries, skipped, modules, size, stats)
+
+
+def hash_only(kind: Kind, data: bytes) -> Oid:
+    """Put nothing anywhere: the id that the object would have."""
+    return codec.object_id(kind, data)
+
+
+def read_about(raw: bytes) -> tuple[tuple[Skipped, ...], dict[str, Oid]]:
+    """What the capture left out, and its submodules, from the bytes of its `about.json`."""
+    told = json.loads(raw)
+    return tuple(Skipped(*row) for row in told["skipped"]), told["modules"]
+
+
+class _Looking:
+    """One walk over what git listed."""
+
+    def __init__(self, found: Look, rules: Rules) -> None:
+        self.found, self.rules = found, rules
+        self.top = os.fsencode(found.worktree)
+        self.folders: dict[bytes, bool] = {b"": True}
+
+    def run(self) -> None:
+        for path, staged in self.found.listing.files.items():
+            if not self._is_real(path.rpartition(b"/")[0]):
+                continue  # below a link: what lies there belongs elsewhere
+            try:
+                status = os.lstat(self.top + b"/" + path)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as fault:
+                self._skip(path, f"cannot be read: {os.strerror(fault.errno or 0)}", 0)
+                continue
+            self._place(_File(path, status, staged))
+
+    def _place(self, file: _File) -> None:
+        if stat.S_ISDIR(file.found.st_mode) or LEFTOVER in file.path:
+            return  # where a file was there is a folder now, whose files are listed; or a restoration was cut short
+        reason = self._reason(file)
+        if reason:
+            self._skip(file.path, reason, file.found.st_size)
+            return
+        known = self.found.stats.files.get(file.path)
+        if known is None or not known.fits(file.found, file.staged):
+            self.found.changed.append(file)
+            return
+        self.found.seen[file.path] = known
+        if known.reason:
+            self._skip(file.path, known.reason, known.size)
+        else:
+            self.found.entries[file.path] = Entry(known.mode.encode("ascii"), known.oid)
+
+    def _reason(self, file: _File) -> str:
+        if self.rules.covers is not None and self.rules.covers(_text(file.path)):
+            return IGNORED
+        if stat.S_ISLNK(file.found.st_mode):
+            return ""
+        if not stat.S_ISREG(file.found.st_mode):
+            return NO_FILE
+        return TOO_LARGE if file.found.st_size > MAX_FILE else ""
+
+    def _skip(self, path: bytes, reason: str, size: int) -> None:
+        self.found.skipped[path] = Skipped(_text(path), reason, size)
+
+    def _is_real(self, folder: bytes) -> bool:
+        known = self.folders.get(folder)
+        if known is None:
+            above = self._is_real(folder.rpartition(b"/")[0])
+            known = self.folders[folder] = above and is_folder(self.top + b"/" + folder)
+        return known
+
+
+def _take_file(seen: Look, file: _File, rules: Rules, put: Put) -> int:
+    """Read one file and decide over it; the bytes that were captured."""
+    try:
+        read = _read(os.fsencode(seen.worktree) + b"/" + file.path, file.found)
+    except FileNotFoundError:  # gone since it was listed
+        return 0
+    except OSError as fault:
+        _skip(seen, file, f"cannot be read: {os.strerror(fault.errno or 0)}")
+        return 0
+    if read is None:
+        _skip(seen, file, UNSTEADY)
+        return 0
+    return _take_data(seen, file._replace(found=read[1]), read[0], rules, put)
+
+
+def _take_data(seen: Look, file: _File, data: bytes, rules: Rules, put: Put) -> int:
+    oid = codec.object_id("blob", data)
+    # What the project's own repository has, byte for byte, is no secret that could leak any further.
+    reason = "" if oid == file.staged else _secret(file.path, data, rules)
+    if is_settled(file.found, seen.started_ns):
+        seen.seen[file.path] = _seen(file, "" if reason else oid, reason)
+    if reason:
+        _skip(seen, file, reason)
+        return 0
+    seen.entries[file.path] = Entry(_mode(file.found), put("blob", data))
+    return len(data)
+
+
+def _skip(seen: Look, file: _File, reason: str) -> None:
+    seen.skipped[file.path] = Skipped(_text(file.path), reason, file.found.st_size)
+
+
+def _secret(path: bytes, data: bytes, rules: Rules) -> str:
+    if is_secret_name(_text(path)):
+        return TELLING_NAME
+    is_text = b"\0" not in data[:_SNIFFED]
+    return TELLING_TEXT if is_text and rules.is_secret(data.decode("utf-8", "replace")) else ""
+
+
+def _read(path: bytes, found: os.stat_result) -> tuple[bytes, os.stat_result] | None:
+    """The bytes of a file and its stat, once it stands still; None for one that is written all the time."""
+    if stat.S_ISLNK(found.st_mode):
+        return os.readlink(path), os.lstat(path)
+    for _ in range(_TRIES):
+        data, before, after = _read_once(path)
+        if _same(before, after) and len(data) == after.st_size:
+            return data, after
+    return None
+
+
+def _read_once(path: bytes) -> tuple[bytes, os.stat_result, os.stat_result]:
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    with os.fdopen(fd, "rb", buffering=0) as file:
+        before = os.fstat(fd)
+        data = file.read(MAX_FILE + 1) if stat.S_ISREG(before.st_mode) else b""
+        return data or b"", before, os.fstat(fd)
+
+
+def _same(before: os.stat_result, after: os.stat_result) -> bool:
+    return _times(before) == _times(after)
+
+
+def _times(found: os.stat_result) -> tuple[int, int, int, int]:
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+
+
+def _mode(found: os.stat_result) -> bytes:
+    if stat.S_ISLNK(found.st_mode):
+        return LINK
+    return RUNNABLE if found.st_mode & stat.S_IXUSR else PLAIN
+
+
+def _seen(file: _File, oid: Oid, reason: str) -> Seen:
+    return Seen(*_times(file.found), file.staged, _mode(file.found).decode("ascii"), oid, reason)
+
+
+def _about(skipped: tuple[Skipped, ...], modules: Mapping[str, Oid]) -> bytes:
+    return json.dumps({"modules": modules, "skipped": skipped}, sort_keys=True).encode("ascii") + b"\n"
+
+
+def _text(path: bytes) -> str:
+    return path.decode("utf-8", "surrogateescape")

@@ -1,0 +1,103 @@
+"""Listing: the files of a working tree that its project would keep, tracked or not, by git's own rules of ignoring.
+
+The project's repository is only read: no index is refreshed, no lock taken, no setting of it starts a program.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import NamedTuple
+
+from ledger.storage import opening
+from ledger.storage.program import require_git, run_git
+from ledger.storage.store import Oid
+
+_LIST = ("ls-files", "-z", "-t", "--stage", "--cached", "--others", "--exclude-standard")
+_OTHER = b"? "
+_MODULE = b"160000"
+
+
+class Listing(NamedTuple):
+    """Paths below the top of a working tree, as bytes.
+
+    `files` names each with the blob that the index has there, "" for an untracked one, and `modules` the submodules
+    with the commit checked out; the files of a submodule stand among the others. `nested` are repositories that
+    nobody tracks. What is listed need not exist, nor be a file.
+    """
+
+    files: dict[bytes, Oid]
+    modules: dict[bytes, Oid]
+    nested: list[bytes]
+
+
+def list_files(worktree: Path, leave_out: Path | None = None) -> Listing | None:
+    """What git says of the working tree whose top is `worktree`; None where none begins there.
+
+    Nothing below the folder `leave_out` is named. Raises StorageError, with git's own words, where git fails.
+    """
+    git_dir = opening.own_git_folder(worktree)
+    if git_dir is None:
+        return None
+    found = Listing({}, {}, [])
+    _read(worktree, git_dir, b"", found)
+    hidden = _below(worktree, leave_out)
+    return found if hidden is None else _without(found, hidden)
+
+
+def is_folder(path: bytes) -> bool:
+    """Whether a path is a folder itself, and no link to one."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _read(worktree: Path, git_dir: Path, prefix: bytes, found: Listing) -> None:
+    listed = require_git(git_dir, ["-C", str(worktree), "--work-tree=.", *_LIST])
+    for line in listed.split(b"\0"):
+        if line.startswith(_OTHER):
+            _add_other(prefix + line[2:], found)
+        elif line:
+            told, _, path = line[2:].partition(b"\t")
+            mode, oid, _ = told.split(b" ")
+            if mode == _MODULE:
+                _add_module(worktree, prefix, path, oid.decode("ascii"), found)
+            else:
+                found.files.setdefault(prefix + path, oid.decode("ascii"))
+
+
+def _add_other(path: bytes, found: Listing) -> None:
+    if path.endswith(b"/"):
+        found.nested.append(path.rstrip(b"/"))
+    else:
+        found.files[path] = ""
+
+
+def _add_module(worktree: Path, prefix: bytes, path: bytes, recorded: Oid, found: Listing) -> None:
+    folder = worktree / os.fsdecode(path)
+    git_dir = opening.own_git_folder(folder) if is_folder(os.fsencode(folder)) else None
+    if git_dir is None:  # not checked out, or gone
+        found.modules[prefix + path] = recorded
+        return
+    ran = run_git(git_dir, ["rev-parse", "--quiet", "--verify", "HEAD"])
+    found.modules[prefix + path] = ran.out.decode("ascii").strip() if ran.code == 0 else recorded
+    _read(folder, git_dir, prefix + path + b"/", found)
+
+
+def _below(worktree: Path, folder: Path | None) -> bytes | None:
+    top = worktree.resolve()
+    inside = None if folder is None else folder.resolve()
+    return os.fsencode(inside.relative_to(top)) if inside is not None and inside.is_relative_to(top) else None
+
+
+def _without(found: Listing, hidden: bytes) -> Listing:
+    def is_shown(path: bytes) -> bool:
+        return path != hidden and not path.startswith(hidden + b"/")
+
+    return Listing(
+        {path: oid for path, oid in found.files.items() if is_shown(path)},
+        found.modules,
+        [path for path in found.nested if is_shown(path)],
+    )
