@@ -130,6 +130,7 @@ def _about_others(ledger: Ledger, asked: Asked) -> Briefing:
 
 def _news(ledger: Ledger, asked: Asked, seen: str) -> Briefing:
     from ledger.actions import news
+    from ledger.errors import NotFoundError
     from ledger.hooks import briefing
 
     place, source = ledger.place, asked.payload.get("source")
@@ -139,7 +140,10 @@ def _news(ledger: Ledger, asked: Asked, seen: str) -> Briefing:
     if not seen:  # its start was not heard: what there is may be old, and is no news
         return briefing.Briefing("")
     limit = briefing.AT_START if asked.moment == "start" else briefing.AT_PROMPT
-    return briefing.news(news.since(place, asked.session, seen), place.now(), limit)
+    try:
+        return briefing.news(news.since(place, asked.session, seen), place.now(), limit)
+    except NotFoundError:  # told in an epoch that is over: what came since cannot be told apart from what was before
+        return briefing.start(news.at_start(place, asked.session), place.now())
 
 
 def _remember(layout: Layout, asked: Asked, before: Told, found: Briefing) -> None:

@@ -106,6 +106,18 @@ def test_a_session_that_goes_on_reads_news_and_one_whose_window_was_condensed_re
     assert ("- a: 1" in condensed, "- b: 2" in condensed) == (True, True)
 
 
+def test_after_the_start_of_an_epoch_a_session_reads_where_things_stand(ledger: Ledger, ask: Ask) -> None:
+    from ledger.actions.truncate import truncate
+
+    other = ledger.session("codex", "other")
+    other.set("a", 1)
+    ask("claude-code", "SessionStart", source="startup")
+    other.set("b", 2)
+    truncate(ledger.place, other.author, "main")
+    assert "- b: 2" in read(ask("claude-code", "UserPromptSubmit", prompt="go on"))
+    assert ask("claude-code", "UserPromptSubmit", prompt="go on") == ""
+
+
 def test_the_next_session_in_a_worktree_reads_what_the_last_one_left(ledger: Ledger, ask: Ask) -> None:
     from ledger.actions.append import Draft
 
