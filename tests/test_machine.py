@@ -1,7 +1,7 @@
 """Whatever befalls a ledger, in whatever order, it holds what a model of a few lines says that it holds.
 
-Two clones of one ledger are written, killed, repacked, rolled back, brought together. The model knows of each clone
-which writes it has, by the ids of their events; it knows nothing of folds, merges, files or git.
+Two clones of one ledger are written, killed, repacked, rolled back, truncated, brought together. The model knows of
+each clone which writes it has, by the ids of their events; it knows nothing of folds, merges, files or git.
 """
 
 from __future__ import annotations
@@ -31,12 +31,17 @@ from tests.actions.git import Git
 
 from ledger.actions.append import Appended
 from ledger.actions.bring import bring
+from ledger.actions.epoch import dated, epoch_of
 from ledger.actions.find import tips
+from ledger.actions.forget import forget, wanted
+from ledger.actions.recover import recover
 from ledger.actions.rollback import plan_rollback, rollback_drafts
 from ledger.actions.session import Session
 from ledger.actions.tip import event_of
+from ledger.actions.truncate import truncate
 from ledger.actions.verify import verify
 from ledger.api import Ledger, Sources, create_ledger, open_ledger, system_sources
+from ledger.errors import RefusedError
 from ledger.storage.layout import MAIN
 from ledger.storage.maintenance import gc
 
@@ -119,6 +124,15 @@ class Clone:
             event = event_of(commit)
             yield event.id, event.type
 
+    def main(self) -> str:
+        return str(self.ledger.place.store.ref(MAIN))
+
+    def epoch(self) -> int:
+        return epoch_of(self.ledger.place.store, self.main())
+
+    def lose(self, forgotten: set[tuple[str, str]]) -> None:
+        self.writes = {which: write for which, write in self.writes.items() if which not in forgotten}
+
     def reopen(self) -> None:
         self.ledger.close()
         self.ledger = opened(self)
@@ -136,6 +150,8 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="ledger-machine-"))
         self.clones: list[Clone] = []
+        self.cut = ""
+        self.forgotten: set[tuple[str, str]] = set()
 
     @initialize()
     def begin(self) -> None:
@@ -203,11 +219,48 @@ class Machine(RuleBasedStateMachine):
         clone, other = self.clones[at], self.clones[1 - at]
         git = Git(clone.ledger.layout.git_dir)
         git("fetch", "-q", str(other.ledger.layout.git_dir), f"+{MAIN}:refs/remotes/other/main")
-        bring(clone.ledger.place, clone.me.author, git("rev-parse", "refs/remotes/other/main"))
+        tip = git("rev-parse", "refs/remotes/other/main")
+        if other.epoch() < clone.epoch():
+            with pytest.raises(RefusedError, match="of epoch"):
+                bring(clone.ledger.place, clone.me.author, tip)
+            return
+        self._bring(clone, other, git, tip)
         clone.writes |= other.writes
         clone.notes |= other.notes
+        clone.lose(self.forgotten)
         # Main may be on the other's line from here on, where what this one wrote came later.
         clone.points.clear()
+
+    @rule(share=st.floats(0, 1))
+    def truncate(self, share: float) -> None:
+        """Whoever looks after the ledger cuts off a share of it; the other clone is at most this epoch behind."""
+        first, second = self.clones
+        if first.epoch() != second.epoch():
+            self.bring(1)
+        own = [i for i, _ in second.writes.keys() - first.writes.keys()]
+        events = [one.id for one in dated(first.ledger.place.store, [first.main()])][1:]
+        older = [i for i in events if all(i < other for other in [*own, *(second.notes - first.notes)])]
+        if older:
+            self.cut = older[int(share * (len(older) - 1))]
+            truncate(first.ledger.place, first.me.author, self.cut)
+            first.points.clear()
+
+    @rule(key=values)
+    def forget(self, key: str) -> None:
+        """A key is forgotten once both clones know the same of it; what the other writes to it later stands."""
+        first = self.clones[0]
+        for at in (1, 0, 1):
+            self.bring(at)
+        if not any(k == key for _, k in first.writes):
+            return
+        forget(first.ledger.place, first.me.author, wanted(first.ledger.place, "a machine's whim", [key]))
+        self.forgotten |= {(i, k) for i, k in first.writes if k == key}
+        first.lose(self.forgotten)
+        first.points.clear()
+
+    @rule(at=clones)
+    def recover(self, at: int) -> None:
+        recover(self.clones[at].ledger.place)
 
     @rule(at=clones, full=st.booleans())
     def collect(self, at: int, full: bool) -> None:
@@ -229,7 +282,7 @@ class Machine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            for at in (0, 1, 0) if self.clones else ():
+            for at in (1, 0, 1) if self.clones else ():
                 self.bring(at)
             self.holds_what_the_model_says()
             assert len({self._tree(clone) for clone in self.clones}) < 2
@@ -240,13 +293,27 @@ class Machine(RuleBasedStateMachine):
                 clone.ledger.close()
             shutil.rmtree(self.folder)
 
+    def _bring(self, clone: Clone, other: Clone, git: Git, tip: str) -> None:
+        try:
+            bring(clone.ledger.place, clone.me.author, tip)
+        except RefusedError as error:
+            if "cannot be told" not in str(error):
+                raise
+            # A clock that goes back gave an event an id from before the cut.
+            for number, bundle in enumerate(other.ledger.layout.archive.glob("*.bundle")):
+                git("fetch", "-q", str(bundle), f"+{MAIN}:refs/old/{number}")
+            bring(clone.ledger.place, clone.me.author, tip)
+
     def _write(self, clone: Clone, kind: str, key: str, number: int) -> None:
         done = do(clone.me, kind, key, number)
         clone.know(*(Write(event.id, key, kind, number) for event in done.events))
 
     def _require_whole(self, clone: Clone) -> None:
         ids = [i for i, type_ in clone.ids() if type_.startswith(("context.", "note."))]
-        assert sorted(ids) == sorted({i for i, _ in clone.writes} | clone.notes)
+        assert len(ids) == len(set(ids))
+        known = {i for i, _ in clone.writes} | clone.notes
+        assert set(ids) <= known
+        assert {i for i in known if i > self.cut} <= set(ids)
         assert verify(clone.ledger.place, full=True).problems == ()
 
     def _tree(self, clone: Clone) -> str:

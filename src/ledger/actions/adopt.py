@@ -96,7 +96,7 @@ def _own(store: EventStore, root: Root, main: Oid, theirs: Oid) -> list[Dated]:
     own = [event for event in dated(store, [main], superseded) if event.id not in known and _is_no_root(store, event)]
     through = root.data.get("through", "")
     doubtful = [event for event in own if event.id <= through]
-    if doubtful and root.superseded[0] not in superseded:
+    if doubtful and root.head_of(epoch_of(store, main)) not in superseded:
         raise RefusedError(
             f"{len(doubtful)} events of this ledger are older than what epoch {root.number} has cut, and whether they "
             "were among it cannot be told: the head that it was cut from was never here",

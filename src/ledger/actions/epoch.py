@@ -72,6 +72,10 @@ class Root(NamedTuple):
         """Commits of earlier epochs that it takes the place of, the last main first."""
         return tuple(self.data.get("superseded", ()))
 
+    def head_of(self, epoch: int) -> Oid:
+        """Where main was when an earlier epoch ended; "" where that is not known."""
+        return next((one["head"] for one in self.data.get("heads", ()) if one["epoch"] == epoch), "")
+
     @property
     def forgotten(self) -> frozenset[str]:
         """The ids of the events whose content was forgotten."""
@@ -236,6 +240,7 @@ def _write_root(place: Place, author: Author, before: Root, beginning: Beginning
             "epoch": before.number + 1,
             "digest": state_digest(place.store.files(tree)),
             "superseded": _superseded(place.store, before, beginning.base),
+            "heads": [*before.data.get("heads", ()), {"epoch": before.number, "head": _head(place.store)}],
             **beginning.told,
         },
     )
