@@ -22,12 +22,15 @@ from typing import NamedTuple
 
 import pytest
 from tests.actions.git import Git
+from tests.actions.test_forget import holding
 from tests.strace import MARK, SYNCS, WRITES, points, tracing
 
 from ledger.actions.append import Draft
 from ledger.actions.bring import bring
 from ledger.actions.find import tips
-from ledger.actions.tip import event_id
+from ledger.actions.forget import forget, wanted
+from ledger.actions.recover import recover
+from ledger.actions.tip import Author, event_id
 from ledger.actions.truncate import truncate
 from ledger.actions.verify import verify
 from ledger.api import Ledger, create_ledger, open_ledger
@@ -36,12 +39,14 @@ from ledger.storage.maintenance import gc
 
 CALLS = (*WRITES, *SYNCS)
 OTHER = "refs/remotes/other/main"
+LATER = "refs/remotes/later/main"
+SECRET = "swordfish-nine"
 
 PROGRAM = f"""
 import os, sys
 from pathlib import Path
 from tests.test_killed import OPERATIONS
-from ledger.actions import append, bring, join, session, truncate
+from ledger.actions import append, bring, join, session, forget, recover, truncate
 from ledger.core.redaction import default_redactor
 default_redactor()
 {MARK}
@@ -95,8 +100,38 @@ def run_truncate(root: Path) -> None:
         truncate(ledger.place, ledger.session("writer", "one").author, first)
 
 
-OPERATIONS = {"init": run_init, "append": run_append, "bring": run_bring, "gc": run_gc, "truncate": run_truncate}
-CUT = {"truncate": 2}  # so many of the first events are meant to go: the root, and the one behind it
+def run_forget(root: Path) -> None:
+    with open_ledger(root) as ledger:
+        me = ledger.session("writer", "one")
+        tell(*(event.id for event in me.note(f"say {SECRET}").events))
+        forget(ledger.place, me.author, wanted(ledger.place, "it leaked", texts=[SECRET]))
+
+
+def run_adopt(root: Path) -> None:
+    with open_ledger(root) as ledger:
+        later = ledger.place.store.ref(LATER)
+        if later is not None:  # else it was adopted by now
+            bring(ledger.place, ledger.session("writer", "one").author, later)
+
+
+def run_recover(root: Path) -> None:
+    with open_ledger(root) as ledger:
+        for done in recover(ledger.place):
+            if done.status != "recovered":
+                raise AssertionError(done)
+
+
+OPERATIONS = {
+    "init": run_init,
+    "append": run_append,
+    "bring": run_bring,
+    "gc": run_gc,
+    "truncate": run_truncate,
+    "forget": run_forget,
+    "adopt": run_adopt,
+    "recover": run_recover,
+}
+CUT = {"truncate": 2, "forget": 1, "adopt": 1}  # so many of the first events go: the root, and the one behind it
 
 
 class Killed(NamedTuple):
@@ -121,7 +156,14 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with open_ledger(folder / "ledger") as ledger:
         ledger.session("writer", "two").set("c", 1)
         ledger.session("writer", "two").record([Draft("note.added", {"text": "x"})])
+        shutil.copytree(folder / "ledger", folder / "later")
+        process = subprocess.Popen(["sleep", "600"])
+        ledger.session("writer", "gone").start(pid=process.pid)
+        process.kill()
+        process.wait()
         Git(ledger.layout.git_dir)("fetch", "-q", str(folder / "clone" / "ledger.git"), f"+{MAIN}:{OTHER}")
+    with open_ledger(folder / "later") as later:
+        forget(later.place, Author.person(later.place), wanted(later.place, "a whim", ["c"]))
     return folder / "ledger"
 
 
@@ -140,6 +182,10 @@ def prepared(template: Path, folder: Path, operation: str) -> Path:
     folder.mkdir()
     if operation != "init":
         shutil.copytree(template, folder / "ledger")
+    if operation == "adopt":
+        Git(folder / "ledger" / "ledger.git")(
+            "fetch", "-q", str(template.parent / "later" / "ledger.git"), f"+{MAIN}:{LATER}"
+        )
     return folder / "ledger"
 
 
@@ -188,6 +234,8 @@ def require_whole(root: Path, operation: str, acknowledged: set[str], where: str
     assert took < 5, where
     with redirect_stdout(StringIO()):
         OPERATIONS[operation](root)
+    if operation == "forget":
+        assert holding(root, SECRET) == [], where
 
 
 every_operation = pytest.mark.parametrize("operation", sorted(OPERATIONS))
