@@ -9,6 +9,7 @@ from pathlib import Path
 from ledger.errors import InvalidError, Problem
 
 LIMIT = 16 * 1024 * 1024  # bytes of one attachment
+CHECKPOINTS = 2 * 1024 * 1024 * 1024  # bytes of the working trees of all checkpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Config:
 
     durability: str = "full"
     max_attachment: int = LIMIT  # bytes
+    max_checkpoints: int = CHECKPOINTS  # bytes, of all working trees together
     redaction_rules: dict[str, str] = field(default_factory=dict)
     redaction_allow: tuple[str, ...] = ()
     denies_leased: bool = False  # an edit of a file that another session has leased; else the agent is warned
@@ -45,6 +47,7 @@ def read_config(path: Path) -> Config:
     return Config(
         durability=told.get("durability", "full"),
         max_attachment=told.get("payloads", {}).get("max_bytes", LIMIT),
+        max_checkpoints=told.get("checkpoints", {}).get("max_bytes", CHECKPOINTS),
         redaction_rules=redaction.get("rules", {}),
         redaction_allow=tuple(redaction.get("allow", ())),
         denies_leased=told.get("hooks", {}).get("leased") == "deny",

@@ -17,6 +17,7 @@ from ledger.storage.spooling import FOLDERS as SPOOL
 MAIN = "refs/heads/main"
 SESSIONS = "refs/heads/session/"
 PRIVATE = "refs/heads/private/"
+CHECKPOINTS = "refs/heads/checkpoint/"
 
 FOLDER_NAME = "ledger"  # inside the project's git folder
 PLAIN_FOLDER_NAME = ".ledger"  # outside git
@@ -34,6 +35,11 @@ def session_ref(session: str) -> str:
 def private_ref(session: str) -> str:
     """The branch of a private session. That it lies apart is what makes the session private: no event can change it."""
     return PRIVATE + session
+
+
+def checkpoint_ref(session: str) -> str:
+    """The branch in payloads.git of the working trees that checkpoints of one session hold, the newest first."""
+    return CHECKPOINTS + session
 
 
 def session_of(ref: str) -> str | None:
@@ -187,6 +193,15 @@ class Layout:
         """The projection of which commit is below which."""
         return self.index / "reached"
 
+    def stats_of(self, worktree: Path) -> Path:
+        """The projection of what the files of one working tree were at its last checkpoint."""
+        return self.index / f"worktree-{hashlib.sha256(os.fsencode(worktree)).hexdigest()[:32]}"
+
+    @property
+    def checkpoints_size(self) -> Path:
+        """The projection of how many bytes the working trees of all checkpoints take."""
+        return self.index / "checkpoints"
+
     @property
     def logs(self) -> Path:
         """The program's own logs."""
@@ -231,6 +246,11 @@ class Layout:
     def recovery_lock(self) -> Path:
         """Taken while damage is being put right."""
         return self.locks / "recovery"
+
+    @property
+    def checkpoint_lock(self) -> Path:
+        """Taken while a working tree is captured, put back, or let go of."""
+        return self.locks / "checkpoint"
 
     @property
     def live_lock(self) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,6 +55,10 @@ class Stats:
     commit: Oid = ""
     files: Mapping[bytes, Seen] = field(default_factory=dict)
     folders: Mapping[bytes, Oid] = field(default_factory=dict)
+
+    def kept_by(self, ref: str, commit: Oid) -> Stats:
+        """The same, once a commit keeps what they name."""
+        return replace(self, ref=ref, commit=commit)
 
 
 def is_settled(found: os.stat_result, now_ns: int) -> bool:
