@@ -1,0 +1,123 @@
+"""Working tree: keep the code for a checkpoint, within the budget, and without what must not be kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from ledger.actions.ignoring import covers_at
+from ledger.actions.roster import all_sessions
+from ledger.errors import StorageError
+from ledger.storage import capture, opening
+from ledger.storage.capture import Captured, Look, Rules
+from ledger.storage.checkpoints import Checkpoints
+from ledger.storage.config import Config, read_config
+from ledger.storage.layout import Layout
+from ledger.storage.payloads import PayloadStore
+from ledger.storage.place import Place
+from ledger.storage.program import run_git
+from ledger.storage.stats import read_stats, write_stats
+from ledger.storage.store import Oid
+
+NO_TREE = "no working tree of git begins there"
+NO_PLACE = "a ledger in memory keeps no working trees"
+NO_ROOM = "there is no room: `checkpoints.max_bytes` in config.toml says how much all working trees may take"
+LONGEST = 512  # characters of a reason
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of a working tree: the tree that holds it, or why it is `missing`.
+
+    `is_new` says whether the session's last one was another; `head` is the commit checked out, "" where there is none.
+    """
+
+    tree: Oid | None = None
+    head: str = ""
+    files: int = 0
+    skipped: int = 0
+    bytes: int = 0
+    missing: str = ""
+    is_new: bool = False
+
+
+def keep(place: Place, session: str, worktree: Path, words: str) -> Kept:
+    """Capture a working tree onto the session's branch in the sibling repository, synced; `words` say why.
+
+    Whoever calls holds `Layout.checkpoint_lock`. What keeps it from being captured is said, and no error: outside of
+    git, with a repository that git cannot read, without room. Raises StorageError where the ledger's own disk refuses.
+    """
+    if place.layout is None or place.payloads is None:
+        return Kept(missing=NO_PLACE)
+    return _Keeping(place, place.layout, place.payloads, worktree).run(session, words)
+
+
+def see(place: Place, worktree: Path) -> Captured | None:
+    """The working tree as it is now, without keeping anything; None where none begins there. Raises as `keep` does."""
+    if place.layout is None or place.payloads is None:
+        return None
+    keeping = _Keeping(place, place.layout, place.payloads, worktree)
+    seen = keeping.look()
+    return None if seen is None else capture.take(seen, keeping.rules, capture.hash_only)
+
+
+class _Keeping:
+    """One capture of one working tree."""
+
+    def __init__(self, place: Place, layout: Layout, payloads: PayloadStore, worktree: Path) -> None:
+        self.place, self.layout, self.store, self.worktree = place, layout, payloads.store, worktree
+        self.checkpoints = Checkpoints(payloads.store, layout)
+        self.config = read_config(layout.config)
+        self.rules = _rules(place, self.config, worktree)
+        self.stats = layout.stats_of(worktree.resolve())
+
+    def look(self) -> Look | None:
+        known = self.checkpoints.trusted(read_stats(self.stats))
+        return capture.look(self.worktree, self.rules, known, leave_out=self.layout.root)
+
+    def run(self, session: str, words: str) -> Kept:
+        try:
+            seen = self.look()
+        except StorageError as error:  # git's own words on the project's repository
+            return Kept(missing=error.message[:LONGEST])
+        if seen is None:
+            return Kept(missing=NO_TREE)
+        if not self._has_room(seen.changed_bytes):
+            return Kept(missing=NO_ROOM)
+        last = self.checkpoints.newest(session)
+        with self.store.bulk():
+            done = capture.take(seen, self.rules, self.store.write_object)
+        ref, tip = self.checkpoints.keep(session, done.tree, words, self.place.now() // 1_000_000)
+        self.checkpoints.add_size(done.bytes)
+        write_stats(self.stats, done.stats.kept_by(ref, tip))
+        is_new = last is None or last.tree != done.tree
+        return Kept(done.tree, _head(self.worktree), len(done.entries), len(done.skipped), done.bytes, is_new=is_new)
+
+    def _has_room(self, more: int) -> bool:
+        """Whether so many bytes fit; for them the working trees of ended sessions are let go, the oldest first."""
+        most = self.config.max_checkpoints
+        if self.checkpoints.size() + more <= most:
+            return True
+        present = all_sessions(self.place)
+        ended = [session for session in self.checkpoints.sessions() if session not in present]
+        while (size := self.checkpoints.measure() + more) > most and ended:
+            self.checkpoints.let_go(ended.pop(0))
+        return size <= most
+
+
+def _rules(place: Place, config: Config, worktree: Path) -> Rules:
+    told = json.dumps([config.redaction_rules, config.redaction_allow], sort_keys=True)
+    return Rules(
+        covers=covers_at(place.layout, str(worktree)),
+        is_secret=lambda text: place.redactor.text(text) != text,
+        key=hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:16],
+    )
+
+
+def _head(worktree: Path) -> str:
+    git_dir = opening.own_git_folder(worktree)
+    ran = None if git_dir is None else run_git(git_dir, ["rev-parse", "--quiet", "--verify", "HEAD^{commit}"])
+    found = "" if ran is None else ran.out.decode("ascii", "replace").strip()
+    return found if len(found) == 40 else ""  # a project may be of SHA-256
