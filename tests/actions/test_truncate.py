@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from ledger.actions.replay import replay
 from ledger.actions.tip import Author, event_of
 from ledger.actions.truncate import plan_cut, truncate
 from ledger.actions.verify import verify
-from ledger.api import Ledger, create_ledger, open_ledger
+from ledger.api import Ledger, create_ledger, open_ledger, system_sources
 from ledger.core.event import Event
 from ledger.errors import UsageError
 from ledger.storage.layout import MAIN
@@ -36,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 def state(ledger: Ledger) -> dict[str, object]:
     store = ledger.place.store
     found = dict(TreeReader(store, store.commit(store.ref(MAIN) or "").tree).under(""))
-    found["ledger.yaml"] = {**found["ledger.yaml"], "epoch": 0}
+    found["ledger.yaml"] = {**found["ledger.yaml"], "epoch": 0, "last": ""}
     return found
 
 
@@ -126,3 +127,29 @@ def test_with_nothing_before_it_there_is_no_cut(folder: Path) -> None:
         cut(ledger, ledger.place.store.ref(MAIN))
         with pytest.raises(UsageError, match="nothing comes before"):
             plan_cut(ledger.place, "main")
+
+
+def test_who_writes_next_comes_after_what_was_cut_whatever_the_clock_says(folder: Path) -> None:
+    told = system_sources()
+    with open_ledger(folder) as ledger:
+        newest = logged(ledger)[-1].id
+        cut(ledger, "main")
+    hours = 5 * 3_600_000_000
+    with open_ledger(folder, sources=replace(told, now=lambda: told.now() - hours)) as ledger:
+        (event,) = ledger.session("agent", "late").increment("tries", 1).events[-1:]
+        assert event.id > newest
+        ledger.session("agent", "late").delete("tries")
+    proved(folder)
+
+
+def test_an_old_ledger_that_was_cut_as_a_whole_is_written_to_as_before(folder: Path) -> None:
+    """The root has an id of the ledger's first day; that is no clock that jumped."""
+    told = system_sources()
+    years = 3 * 365 * 86_400_000_000
+    later = replace(told, now=lambda: told.now() + years)
+    with open_ledger(folder, sources=later, accepts_clock=True) as ledger:
+        ledger.session("agent", "late").increment("tries", 1)
+        cut(ledger, "main")
+    with open_ledger(folder, sources=later) as ledger:
+        ledger.session("agent", "late").increment("tries", 1)
+        assert ledger.get("tries").entry.cell.value == 22

@@ -14,7 +14,7 @@ from typing import Any
 from ledger.actions.join import join
 from ledger.actions.judge import judge, refuse, refuse_values
 from ledger.actions.prepare import Prepared, prepare
-from ledger.actions.tip import Author, Tip, is_private, raw_commit, tip_at
+from ledger.actions.tip import Author, Tip, is_private, newest_id, raw_commit, tip_at
 from ledger.core import fold, schema
 from ledger.core.clock import next_id, refuse_jump, stamp
 from ledger.core.entry import siblings
@@ -179,7 +179,7 @@ class _Line:
     @property
     def last(self) -> EventId | None:
         """The id that the next one must be greater than."""
-        tip = None if self.tip is None else self.tip.id
+        tip = None if self.tip is None else newest_id(self.reader, self.tip.id)
         return max(tip, self.seen) if tip is not None and self.seen is not None else tip
 
 
@@ -309,7 +309,8 @@ def _other(place: Place, author: Author, ref: str) -> Oid | None:
 def _seen_apart(place: Place, ref: str) -> EventId | None:
     # While sync is off main is not brought in, but readers do see it: ids must come after what a `prev` may name.
     main = place.store.ref(MAIN) if ref != MAIN and is_off(place.layout, SYNC) else None
-    return None if main is None else tip_at(place.store, main).id
+    tip = None if main is None else tip_at(place.store, main)
+    return None if tip is None else newest_id(place.reader(tip.tree), tip.id)
 
 
 def _own_ref(place: Place, author: Author) -> str:

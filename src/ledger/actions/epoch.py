@@ -229,7 +229,7 @@ def other_refs(store: EventStore) -> Iterator[Move]:
 
 
 def _write_root(place: Place, author: Author, before: Root, beginning: Beginning) -> Tip:
-    tree = _numbered(place.store, beginning.tree, before.number + 1)
+    tree = _numbered(place.store, beginning.tree, before.number + 1, str(beginning.told.get("through", "")))
     event = Event(
         id=str(id_beside(before.id, place.random62())),
         type=STARTED,
@@ -254,9 +254,11 @@ def _superseded(store: EventStore, before: Root, base: Oid) -> list[Oid]:
     return list(dict.fromkeys([_head(store), *lines, base, before.oid, *before.superseded]))[:SUPERSEDED_AT_MOST]
 
 
-def _numbered(store: EventStore, tree: Oid, number: int) -> Oid:
+def _numbered(store: EventStore, tree: Oid, number: int, through: str) -> Oid:
     document = TreeReader(store, tree).get(LEDGER) or {}
-    return store.edit_tree(tree, {LEDGER: canonical.dumps(document | {"epoch": number}).encode()})
+    # Whoever writes next comes after all that was cut, whatever the clock says: the state is known by those ids.
+    changed = {"epoch": number, "last": max(str(document["last"]), through)}
+    return store.edit_tree(tree, {LEDGER: canonical.dumps(document | changed).encode()})
 
 
 def _recommitted(place: Place, tip: Tip, old: Commit, rewrite: Rewrite | None) -> Tip:

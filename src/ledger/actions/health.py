@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ledger.actions.presence import Present
 from ledger.actions.read import reader_at
 from ledger.actions.soundness import is_rewritten
-from ledger.actions.tip import event_id
+from ledger.actions.tip import event_id, newest_id
 from ledger.core import fold
 from ledger.core.clock import refuse_jump
 from ledger.errors import LedgerError
@@ -80,7 +80,7 @@ def _refuse_newer(place: Place) -> None:
 def _refuse_jump(place: Place) -> None:
     tip = place.store.ref(MAIN)
     if tip is not None and not place.accepts_clock:
-        refuse_jump(place.now() // 1000, event_id(place.store.commit(tip)))
+        refuse_jump(place.now() // 1000, newest_id(reader_at(place), event_id(place.store.commit(tip))))
 
 
 def _refuse_disk(place: Place) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ledger.actions.find import main_tip
 from ledger.actions.owner import agent_of
 from ledger.actions.read import reader_at
-from ledger.actions.tip import event_id
+from ledger.actions.tip import event_id, newest_id
 from ledger.core.leases import Lease, Moment, before, ends_at, live_in
 from ledger.core.state import Reader
 from ledger.storage.place import Place
@@ -38,7 +38,8 @@ def live_leases(place: Place) -> list[Standing]:
 
 def moment_at(place: Place) -> Moment:
     """The moment at which leases are judged now: by the local clock, and by main's newest event."""
-    return Moment.of(place.now(), event_id(place.store.commit(main_tip(place))))
+    newest = newest_id(reader_at(place), event_id(place.store.commit(main_tip(place))))
+    return Moment.of(place.now(), newest)
 
 
 def standing(reader: Reader, moment: Moment, lease: Lease, live: Sequence[Lease]) -> Standing:

@@ -8,6 +8,7 @@ from ledger.core.clock import micros
 from ledger.core.event import Event, from_message
 from ledger.core.events import message_of
 from ledger.core.ids import EventId, SessionId
+from ledger.core.state import LEDGER, Reader
 from ledger.errors import DamageError, LedgerError
 from ledger.storage.codec import encode_commit
 from ledger.storage.layout import private_ref, session_ref
@@ -63,6 +64,12 @@ def event_id(commit: Commit) -> EventId:
         raise DamageError(
             f"commit {commit.oid} carries no event", hint="`ledger verify` names all that is wrong"
         ) from error
+
+
+def newest_id(reader: Reader, tip: EventId) -> EventId:
+    """The greatest id that led to a state: that of the tip that it was read at, or of what an epoch has cut off."""
+    cut = (reader.get(LEDGER) or {}).get("last")
+    return tip if cut is None else max(tip, EventId(cut))
 
 
 def event_of(commit: Commit) -> Event:

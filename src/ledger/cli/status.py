@@ -106,10 +106,11 @@ def _spool_lines(out: Output, told: dict[str, int], found: Found) -> Iterator[st
 def _sync(found: Found) -> dict[str, str]:
     from ledger.actions.find import main_tip
     from ledger.actions.health import hindrances
-    from ledger.actions.tip import event_id
+    from ledger.actions.read import reader_at
+    from ledger.actions.tip import event_id, newest_id
 
     place = found.ledger.place
-    newest = event_id(place.store.commit(main_tip(place))).millis * 1000
+    newest = newest_id(reader_at(place), event_id(place.store.commit(main_tip(place)))).millis * 1000
     return {"breaker": "open" if hindrances(place) else "closed", "last": stamp(newest)}
 
 
