@@ -61,6 +61,7 @@ COMMANDS = {
     "status": Entry("Sessions", "status", "Say how the ledger is: who works, what waits, what is wrong."),
     "sessions": Entry("Sessions", "sessions", "List the sessions, with what each is doing."),
     "handoff": Entry("Sessions", "handoff", "Print what the next one needs to carry on a session's work."),
+    "resume": Entry("Sessions", "resume", "Start an agent on a session, where that left off."),
     "session": Entry("Sessions", "session", "Begin or end a session, or go on with one."),
     "watch": Entry("Sessions", "watch", "Tell of events as they land, or of what has gone wrong."),
     "conflicts": Entry("Share", "conflicts", "List the keys at which a write was beaten unseen."),

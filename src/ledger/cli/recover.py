@@ -46,12 +46,13 @@ def command(
         )
     if every and force:
         raise UsageError("--force is for one session", hint="name it: `ledger recover SESSION --force`")
-    done = within(deadline, lambda: _recovered(call, name, force=force))
+    done = within(deadline, lambda: recovered(call, name, force=force))
     call.out.answer([asdict(one) for one in done], lambda: _page(call.out, done))
     call.out.words(f"{counted(len(done), 'thing')} looked after." if done else "Nothing had to be recovered.")
 
 
-def _recovered(call: Call, name: str | None, *, force: bool) -> list[Recovered]:
+def recovered(call: Call, name: str | None, *, force: bool) -> list[Recovered]:
+    """What recovering brought, with the ledger opened anew: for a process of its own."""
     from ledger.actions.recover import recover
     from ledger.api import open_ledger
 
