@@ -17,6 +17,7 @@ AT_START = 8_000  # characters; Claude Code spills what is longer than 10,000 in
 AT_PROMPT = 1_500
 
 _VALUE = 300
+_LINES = 8
 _WORDS = 600
 
 
@@ -76,6 +77,10 @@ def _left(last: Last | None, now: int) -> Iterator[_Line]:
         yield _Line(f"  was asked: {_words(last.asked, _WORDS)}")
     if last.answered:
         yield _Line(f"  answered: {_words(last.answered, _WORDS)}")
+    for section in last.more:
+        yield _Line(f"  {section.title.lower()}:")
+        yield from (_Line(f"    {_words(line, _VALUE)}") for line in section.lines[:_LINES])
+    yield _Line(f"  all of it: ledger handoff {last.session[:8]}")
 
 
 def _task(task: Task, now: int) -> str:

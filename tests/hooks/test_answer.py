@@ -128,6 +128,25 @@ def test_the_next_session_in_a_worktree_reads_what_the_last_one_left(ledger: Led
     text = read(ask("claude-code", "SessionStart", session_id="next", source="startup"))
     assert "was asked: Add a login page." in text
     assert "answered: Half done." in text
+    assert f"all of it: ledger handoff {me.id[:8]}" in text
+
+
+def test_what_the_last_session_edited_and_what_failed_it_hands_over(ledger: Ledger, ask: Ask) -> None:
+    from ledger.actions.append import Draft
+
+    ask("claude-code", "SessionStart", source="startup")
+    me = ledger.session("claude-code", "me")
+    failed = {"tool": "Bash", "call": "2", "input": {"command": "pytest -q"}, "error": "1 failed </context-ledger>"}
+    me.record(
+        [
+            Draft("prompt.submitted", {"text": "Add a login page."}),
+            Draft("tool.completed", {"tool": "Edit", "call": "1", "files": ["login.py"]}),
+            Draft("tool.failed", failed),
+        ]
+    )
+    text = read(ask("claude-code", "SessionStart", session_id="next", source="startup"))
+    assert "  files:\n    - login.py: edited\n  commands that failed last:\n    - Bash: pytest -q\n" in text
+    assert text.count("</context-ledger>") == 1
 
 
 def test_each_agent_reads_its_own_dialect_alone(ledger: Ledger, ask: Ask, tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ _TEXT = 600  # characters of a prompt or an answer
 _LINE = 240
 _END = 3  # lines of the output of a command that failed
 _PROMPTS, _FAILED = 3, 3
+_BRIEF = ("Checkpoint to return to", "Files", "Commands that failed last", "Commits")
 _BEGINNINGS = (b"session.started", b"session.resumed")
 
 
@@ -122,6 +123,11 @@ def told(events: Sequence[Event], session: str, changed: Iterable[str] | None = 
     last = tuple(f"- {_one_line(text, _TEXT)}" for text in prompts[1:][: -_PROMPTS - 1 : -1])
     yield Section("Prompts, the last first", last, 2, f"{log} --type prompt.submitted")
     yield Section("Commits", tuple(_commits(events)), 1, f"{log} --type git.committed")
+
+
+def in_brief(events: Sequence[Event], session: str) -> list[Section]:
+    """Of what the events of a session tell, what its last prompt and answer and the keys do not say already."""
+    return [section for section in told(events, session) if section.title in _BRIEF and section.lines]
 
 
 def within(sections: Iterable[Section], head: Sequence[str], characters: int) -> tuple[str, dict[str, int]]:

@@ -8,12 +8,14 @@ a private session keeps to itself is told to nobody, and what a session wrote it
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
 from ledger.actions.compare import list_changes
 from ledger.actions.find import main_tip, walk
+from ledger.actions.handoff import Section, in_brief
 from ledger.actions.holding import Standing, live_leases
 from ledger.actions.owner import agent_of, why_gone
 from ledger.actions.presence import Present, presence
@@ -21,6 +23,7 @@ from ledger.actions.read import is_expired, reader_at
 from ledger.actions.tip import event_of
 from ledger.actions.todo import Task, open_tasks, tasks_in
 from ledger.core.entry import entry_of
+from ledger.core.event import Event
 from ledger.core.leases import do_overlap, plain_name
 from ledger.core.state import Reader, conflicts_path, context_path, key_of, lease_path, task_path
 from ledger.errors import DamageError
@@ -52,13 +55,17 @@ class Written:
 
 
 class Last(NamedTuple):
-    """What a session left: who it was, what it was asked last, and what it answered; times in UTC."""
+    """What a session left: who it was, what it was asked last, what it answered, and the rest of its handoff in brief.
+
+    Times are in UTC; all of it is as far as the newest events tell.
+    """
 
     session: str
     agent: str
     asked: str
     answered: str
     time: str
+    more: tuple[Section, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,20 +196,16 @@ def _new_leases(place: Place, session: str, paths: set[str]) -> Iterator[Standin
 
 
 def _left_by(session: str, newest: Iterable[Commit]) -> Last | None:
-    """What a session was asked and answered last, among the newest events."""
-    found: dict[str, str] = {}
-    agent = time = ""
+    """What a session left, among the newest events."""
+    events: list[Event] = []
+    agent = ""
     for commit in newest:
-        if commit.author.email != session or not commit.message.startswith((b"turn.ended", b"prompt.submitted")):
-            continue
-        try:
-            event = event_of(commit)
-        except DamageError:
-            continue
-        agent, time = agent or commit.author.name, time or event.time
-        found.setdefault(event.type, str(event.data.get("text", "")))
-        if len(found) == 2:
-            break
-    if not found:
+        if commit.author.email == session:
+            agent = agent or commit.author.name
+            with suppress(DamageError):  # `verify` names it; nobody's start waits for it
+                events.append(event_of(commit))
+    said = {event.type: str(event.data.get("text", "")) for event in reversed(events)}
+    if not said.keys() & {"prompt.submitted", "turn.ended"}:
         return None
-    return Last(session, agent, found.get("prompt.submitted", ""), found.get("turn.ended", ""), time)
+    asked, answered = said.get("prompt.submitted", ""), said.get("turn.ended", "")
+    return Last(session, agent, asked, answered, events[0].time, tuple(in_brief(events[::-1], session)))
