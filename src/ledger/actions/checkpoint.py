@@ -72,22 +72,34 @@ def checkpoint(
     shared write. Raises DamageError, and writes nothing, where what is stored is not what the events say; RefusedError
     while writing is turned off, BusyError while somebody else makes one, StorageError.
     """
-    require_on(place.layout, ALL)
     with checkpointing(place):
-        kept = None if worktree is None else keep(place, author.session, worktree, _words(reason, title))
-        return _pin(place, author, _told(reason, title, worktree, kept), append)
+        return pin(place, author, reason, worktree, title=title, append=append)
+
+
+def pin(
+    place: Place,
+    author: Author,
+    reason: str,
+    worktree: Path | None,
+    *,
+    title: str = "",
+    append: Append | None = None,
+) -> Checkpoint:
+    """The same for who holds `checkpointing` already."""
+    kept = None if worktree is None else keep(place, author.session, worktree, _words(reason, title))
+    return _pinned(place, author, _told(reason, title, worktree, kept), append)
 
 
 def checkpoint_if_changed(place: Place, author: Author, reason: str, worktree: Path) -> Checkpoint | None:
     """The same where the working tree is not as the session's last checkpoint holds it, else None."""
-    require_on(place.layout, ALL)
     with checkpointing(place):
         kept = keep(place, author.session, worktree, reason)
-        return _pin(place, author, _told(reason, "", worktree, kept), None) if kept.is_new else None
+        return _pinned(place, author, _told(reason, "", worktree, kept), None) if kept.is_new else None
 
 
 def checkpointing(place: Place) -> AbstractContextManager[None]:
-    """Hold the ledger's working trees for the block; raises BusyError while somebody else does."""
+    """Hold the ledger's working trees for a block; raises RefusedError while writing is turned off, BusyError."""
+    require_on(place.layout, ALL)
     return nullcontext() if place.layout is None else Lock(place.layout.checkpoint_lock).hold(LOCK_SECONDS)
 
 
@@ -116,7 +128,7 @@ def checkpoint_of(event: Event) -> Checkpoint:
     return Checkpoint(event.id, event.session, event.time, **told)
 
 
-def _pin(place: Place, author: Author, told: dict[str, Any], append: Append | None) -> Checkpoint:
+def _pinned(place: Place, author: Author, told: dict[str, Any], append: Append | None) -> Checkpoint:
     folded = _verified(place, author.session)
 
     def write(reader: Reader) -> Draft:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ledger.actions.ignoring import covers_at
 from ledger.actions.roster import all_sessions
-from ledger.errors import StorageError
+from ledger.errors import NotFoundError, RefusedError, StorageError
 from ledger.storage import capture, opening
-from ledger.storage.capture import Captured, Look, Rules
+from ledger.storage.capture import Captured, Look, Rules, Skipped
 from ledger.storage.checkpoints import Checkpoints
+from ledger.storage.codec import tree_rows
 from ledger.storage.config import Config, read_config
 from ledger.storage.layout import Layout
+from ledger.storage.nesting import Entry, read_tree
 from ledger.storage.payloads import PayloadStore
 from ledger.storage.place import Place
 from ledger.storage.program import run_git
@@ -43,6 +47,15 @@ class Kept:
     is_new: bool = False
 
 
+class Saved(NamedTuple):
+    """A working tree that is kept: the tree of its files, each by its path, what was left out, and its submodules."""
+
+    tree: Oid
+    entries: dict[bytes, Entry]
+    skipped: tuple[Skipped, ...]
+    modules: Mapping[str, Oid]
+
+
 def keep(place: Place, session: str, worktree: Path, words: str) -> Kept:
     """Capture a working tree onto the session's branch in the sibling repository, synced; `words` say why.
 
@@ -54,13 +67,31 @@ def keep(place: Place, session: str, worktree: Path, words: str) -> Kept:
     return _Keeping(place, place.layout, place.payloads, worktree).run(session, words)
 
 
-def see(place: Place, worktree: Path) -> Captured | None:
-    """The working tree as it is now, without keeping anything; None where none begins there. Raises as `keep` does."""
+def see(place: Place, worktree: Path) -> Captured:
+    """The working tree as it is now, without keeping anything.
+
+    Raises RefusedError where no working tree begins there, StorageError where git cannot read the project.
+    """
     if place.layout is None or place.payloads is None:
-        return None
+        raise RefusedError(NO_PLACE)
     keeping = _Keeping(place, place.layout, place.payloads, worktree)
     seen = keeping.look()
-    return None if seen is None else capture.take(seen, keeping.rules, capture.hash_only)
+    if seen is None:
+        raise RefusedError(f"{worktree}: {NO_TREE}", hint="`--to DIR` names another folder")
+    return capture.take(seen, keeping.rules, capture.hash_only)
+
+
+def load(place: Place, tree: Oid) -> Saved:
+    """What a captured tree holds; raises NotFoundError for one that is not kept any longer, DamageError."""
+    if place.payloads is None or not place.payloads.store.has(tree):
+        raise NotFoundError(
+            f"the working tree {tree[:10]} is not kept any longer: it made room for others, or is of another machine",
+            hint="`checkpoints.max_bytes` in config.toml says how much room there is",
+        )
+    store = place.payloads.store
+    rows = {name: digest.hex() for _, name, digest in tree_rows(tree, store.read_object("tree", tree))}
+    skipped, modules = capture.read_about(store.read_object("blob", rows[capture.ABOUT]))
+    return Saved(rows[capture.FILES], dict(read_tree(store, rows[capture.FILES])), skipped, modules)
 
 
 class _Keeping:

@@ -1,0 +1,117 @@
+"""Put back: the code as a checkpoint holds it, with a checkpoint of what is there before anything changes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ledger.actions.checkpoint import Append, Checkpoint, checkpointing, pin
+from ledger.actions.tip import Author
+from ledger.actions.working_tree import Saved, load, see
+from ledger.errors import InvalidError, NotFoundError, Problem, RefusedError
+from ledger.storage import putting_back
+from ledger.storage.files import refusals
+from ledger.storage.nesting import Entry
+from ledger.storage.place import Place
+from ledger.storage.putting_back import Blocked, Files, Plan
+from ledger.storage.store import Oid
+
+BEFORE = "before restore"
+
+
+class PutBack(NamedTuple):
+    """What was done: by which plan, the checkpoint made `before`, and what had changed meanwhile and was left."""
+
+    plan: Plan
+    before: Checkpoint | None
+    left: tuple[Blocked, ...]
+
+
+def saved_in(place: Place, found: Checkpoint) -> Saved:
+    """The working tree of a checkpoint; raises NotFoundError where it has none, or it is not kept any longer."""
+    if found.worktree is None:
+        why = found.missing or "none was asked for"
+        raise NotFoundError(f"the checkpoint {found.event} has no working tree: {why}")
+    return load(place, found.worktree)
+
+
+def plan_putting_back(place: Place, found: Checkpoint, paths: Sequence[str] = (), to: Path | None = None) -> Plan:
+    """What it takes to have the files of a checkpoint again, where they were taken from or in the folder `to`.
+
+    `paths` are seen from the top of the working tree; with some only those count, and what lies below. Changes nothing.
+    Raises NotFoundError for a working tree that is not kept, and for paths at which there is nothing; RefusedError
+    where it cannot be told what is there now.
+    """
+    saved = saved_in(place, found)
+    return _plan(_top(found, to), saved, {} if to is not None else see(place, _top(found, None)).entries, paths)
+
+
+def put_back(
+    place: Place,
+    author: Author,
+    found: Checkpoint,
+    paths: Sequence[str] = (),
+    to: Path | None = None,
+    append: Append | None = None,
+) -> PutBack:
+    """Do it; what is there now is kept by a checkpoint of its own first, of which `append` writes the event.
+
+    Neither index, HEAD, stash nor refs of the project are touched. Raises InvalidError, and changes nothing, where the
+    present content of a file is not saved by that checkpoint; else as `plan_putting_back` and `checkpoint` do.
+    """
+    with checkpointing(place):
+        todo = plan_putting_back(place, found, paths, to)
+        _require_free(todo)
+        if not (todo.write or todo.delete):
+            return PutBack(todo, None, ())
+        before = None
+        if to is None:
+            before = pin(place, author, BEFORE, todo.top, title=found.event, append=append)
+            todo = _plan(todo.top, saved_in(place, found), saved_in(place, before).entries, paths)
+            _require_free(todo)
+        else:
+            with refusals(to):
+                to.mkdir(parents=True, exist_ok=True)
+        return PutBack(todo, before, tuple(putting_back.put_back(todo, functools.partial(_blob, place))))
+
+
+def _plan(top: Path, saved: Saved, now: Mapping[bytes, Entry], paths: Sequence[str]) -> Plan:
+    left_out = {_raw(skipped.path) for skipped in saved.skipped}
+    for module in map(_raw, saved.modules):
+        if not any(path.startswith(module + b"/") for path in saved.entries):
+            left_out.add(module)  # it was not checked out then
+    among = [_raw(path.rstrip("/")) for path in paths]
+    known = [*saved.entries, *now]
+    missing = [path for path in among if not any(path in (b"", one) or one.startswith(path + b"/") for one in known)]
+    if missing:
+        names = ", ".join(path.decode("utf-8", "replace") for path in missing)
+        raise NotFoundError(f"neither the checkpoint nor the working tree has {names}")
+    return putting_back.plan(top, Files(saved.entries, frozenset(left_out)), now, among)
+
+
+def _top(found: Checkpoint, to: Path | None) -> Path:
+    if to is None and not found.path:
+        raise RefusedError("the checkpoint does not say where its files were", hint="`--to DIR` says where they go")
+    return Path(found.path) if to is None else to
+
+
+def _require_free(todo: Plan) -> None:
+    if todo.blocked:
+        problems = [Problem(path.decode("utf-8", "replace"), reason) for path, reason in todo.blocked]
+        raise InvalidError(
+            "some files would be overwritten for good:",
+            problems,
+            hint="move them away, or name the PATHs that you want back without them",
+        )
+
+
+def _blob(place: Place, oid: Oid) -> bytes:
+    if place.payloads is None:
+        raise NotFoundError(f"there is no object {oid}")
+    return place.payloads.store.read_object("blob", oid)
+
+
+def _raw(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape")
