@@ -1,8 +1,9 @@
 """News: what a session has not seen yet, for an agent that is about to read it.
 
 At its start that is where things stand: the last session in this worktree, open tasks, who else is at work, what
-stands at the keys. Later it is what others changed since the session last looked. All of it is read from main: what
-a private session keeps to itself is told to nobody, and what a session wrote itself is no news to it.
+stands at the keys. Later it is what others changed since the session last looked. All of it is read from main, and
+from the own line of the last session here: what a private session keeps to itself is told to nobody, and what a
+session wrote itself is no news to it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from ledger.core.event import Event
 from ledger.core.leases import do_overlap, plain_name
 from ledger.core.state import Reader, conflicts_path, context_path, key_of, lease_path, task_path
 from ledger.errors import DamageError
+from ledger.storage.layout import session_ref
 from ledger.storage.place import Place
 from ledger.storage.store import Commit, Oid
 
@@ -141,7 +143,10 @@ def holders(place: Place, session: str, paths: Iterable[str]) -> list[Standing]:
 def _newest_events(place: Place, last: str | None) -> Iterator[Commit]:
     """The events that are looked at: `_BACK`, and more until it is known what the last session was asked and said."""
     missing = set() if last is None else {b"prompt.submitted", b"turn.ended"}
-    for count, commit in enumerate(islice(walk(place, [main_tip(place)]), 2 * _BACK), 1):
+    # What a session was at when it crashed is on its own line yet; a private one's lies elsewhere, and is not told.
+    own = None if last is None else place.store.ref(session_ref(last))
+    tips = [main_tip(place), *([own] if own is not None else [])]
+    for count, commit in enumerate(islice(walk(place, tips), 2 * _BACK), 1):
         yield commit
         if commit.author.email == last:
             missing.discard(commit.message.partition(b" ")[0])
