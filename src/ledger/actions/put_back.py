@@ -82,7 +82,7 @@ def _plan(top: Path, saved: Saved, now: Mapping[bytes, Entry], paths: Sequence[s
     for module in map(_raw, saved.modules):
         if not any(path.startswith(module + b"/") for path in saved.entries):
             left_out.add(module)  # it was not checked out then
-    among = [_raw(path.rstrip("/")) for path in paths]
+    among = [b"" if path == "." else _raw(path.rstrip("/")) for path in paths]
     known = [*saved.entries, *now]
     missing = [path for path in among if not any(path in (b"", one) or one.startswith(path + b"/") for one in known)]
     if missing:

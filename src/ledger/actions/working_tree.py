@@ -18,10 +18,10 @@ from ledger.storage.checkpoints import Checkpoints
 from ledger.storage.codec import tree_rows
 from ledger.storage.config import Config, read_config
 from ledger.storage.layout import Layout
-from ledger.storage.nesting import Entry, read_tree
+from ledger.storage.nesting import Entry, Put, read_tree
 from ledger.storage.payloads import PayloadStore
 from ledger.storage.place import Place
-from ledger.storage.program import run_git
+from ledger.storage.program import require_git, run_git
 from ledger.storage.stats import read_stats, write_stats
 from ledger.storage.store import Oid
 
@@ -67,8 +67,8 @@ def keep(place: Place, session: str, worktree: Path, words: str) -> Kept:
     return _Keeping(place, place.layout, place.payloads, worktree).run(session, words)
 
 
-def see(place: Place, worktree: Path) -> Captured:
-    """The working tree as it is now, without keeping anything.
+def see(place: Place, worktree: Path, put: Put = capture.hash_only) -> Captured:
+    """The working tree as it is now, without keeping anything; `put` is given what is new since the last time.
 
     Raises RefusedError where no working tree begins there, StorageError where git cannot read the project.
     """
@@ -78,7 +78,7 @@ def see(place: Place, worktree: Path) -> Captured:
     seen = keeping.look()
     if seen is None:
         raise RefusedError(f"{worktree}: {NO_TREE}", hint="`--to DIR` names another folder")
-    return capture.take(seen, keeping.rules, capture.hash_only)
+    return capture.take(seen, keeping.rules, put)
 
 
 def load(place: Place, tree: Oid) -> Saved:
@@ -92,6 +92,14 @@ def load(place: Place, tree: Oid) -> Saved:
     rows = {name: digest.hex() for _, name, digest in tree_rows(tree, store.read_object("tree", tree))}
     skipped, modules = capture.read_about(store.read_object("blob", rows[capture.ABOUT]))
     return Saved(rows[capture.FILES], dict(read_tree(store, rows[capture.FILES])), skipped, modules)
+
+
+def size_of(place: Place, saved: Saved) -> int:
+    """The bytes of all files of a working tree that is kept."""
+    if place.payloads is None:
+        return 0
+    listed = require_git(place.payloads.store.path, ["ls-tree", "-r", "-l", "-z", saved.tree])
+    return sum(int(row.split(b"\t")[0].split()[3]) for row in listed.split(b"\0") if row)
 
 
 class _Keeping:

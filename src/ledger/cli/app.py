@@ -49,6 +49,7 @@ COMMANDS = {
     "decide": Entry("Write", "decide", "Record a decision at a key, with its reason."),
     "record": Entry("Write", "record", "Record events of any type, read from standard input."),
     "share": Entry("Write", "share", "Copy what the session has of its own to everybody."),
+    "checkpoint": Entry("Write", "checkpoint", "Pin where a session stands, with the code; have that code again."),
     "rollback": Entry("Write", "rollback", "Give keys the values that they had at REV."),
     "undo": Entry("Write", "undo", "Take back this session's last change of context."),
     "get": Entry("Read", "get", "Print what stands at a key."),
