@@ -15,7 +15,7 @@ from ledger.actions.truncate import plan_cut, truncate
 from ledger.actions.verify import verify
 from ledger.api import Ledger, create_ledger, open_ledger, system_sources
 from ledger.core.event import Event
-from ledger.errors import UsageError
+from ledger.errors import NotFoundError, UsageError
 from ledger.storage.layout import MAIN
 from ledger.storage.tree import TreeReader
 
@@ -120,6 +120,15 @@ def test_what_sessions_have_of_their_own_goes_on(folder: Path) -> None:
         hidden.set("secret/plan", "still", scope="session")
         assert "alone" in [one.data.get("value") for one in logged(ledger)]
     proved(folder)
+
+
+def test_a_moment_that_was_cut_off_is_told_so(folder: Path) -> None:
+    with open_ledger(folder) as ledger:
+        early = logged(ledger)[5].time
+        cut(ledger)
+        with pytest.raises(NotFoundError, match="was cut off"):
+            ledger.get("tries", at=early)
+        assert ledger.get("tries", at="0s").entry.cell.value == 20
 
 
 def test_with_nothing_before_it_there_is_no_cut(folder: Path) -> None:

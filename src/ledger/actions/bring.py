@@ -16,7 +16,7 @@ from ledger.actions.tip import Author, Tip, tip_at
 from ledger.core.clock import MAX_AHEAD
 from ledger.core.fold import refuse_newer
 from ledger.core.state import key_of
-from ledger.errors import BusyError, DamageError, RefusedError
+from ledger.errors import BusyError, DamageError, NotFoundError, RefusedError
 from ledger.storage.graph import fork
 from ledger.storage.layout import MAIN, PRIVATE, session_of, session_ref
 from ledger.storage.place import Place
@@ -91,7 +91,12 @@ def _adopt(place: Place, author: Author, oid: Oid) -> None:
     """Take the history for the session's own line, and publish that: whoever is killed meanwhile goes on with it."""
     if not place.store.move_ref(session_ref(author.session), oid, None):
         raise BusyError("this session is writing at the same time", hint="try again")
-    if publish(place, author) is None:
+    try:
+        published = publish(place, author)
+    except (NotFoundError, RefusedError):  # an epoch began at this moment: the history is of the one before
+        place.store.move_ref(session_ref(author.session), None, oid)
+        raise
+    if published is None:
         place.store.move_ref(session_ref(author.session), None, oid)
         require_on(place.layout, SYNC)
 

@@ -7,8 +7,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from ledger.actions.tip import event_id
-from ledger.core.ids import SessionId, is_prefix
+from ledger.actions.tip import event_id, event_of
+from ledger.core.ids import EventId, SessionId, is_prefix
 from ledger.errors import AmbiguousError, DamageError, NotALedgerError, NotFoundError, RefusedError, UsageError
 from ledger.storage.layout import MAIN, PRIVATE, session_of
 from ledger.storage.place import Place
@@ -158,8 +158,19 @@ def _at_time(place: Place, rev: str, moment: int) -> Oid:
     # Not all that main reaches: a session's own line, once merged, has states that lack what others wrote meanwhile.
     for commit in place.store.walk([main_tip(place)], first_parent=True, order="newest"):
         if event_id(commit).millis <= moment // 1000:
+            _refuse_cut(commit, rev, moment)
             return commit.oid
     raise NotFoundError(f"this ledger is younger than {rev!r}", hint="`ledger log` shows its events, the newest first")
+
+
+def _refuse_cut(commit: Commit, rev: str, moment: int) -> None:
+    """The root of an epoch stands for all that was cut off: only its last state is known."""
+    through = "" if commit.parents else str(event_of(commit).data.get("through", ""))
+    if through and EventId(through).millis > moment // 1000:
+        raise NotFoundError(
+            f"what stood there at {rev!r} was cut off from this ledger",
+            hint="what was kept lies in `archive/` of the ledger's folder: ledger restore FILE --to DIR",
+        )
 
 
 def _before(now: int, count: int, unit: str) -> int | None:
