@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from ledger.storage.layout import Layout
 from ledger.storage.locks import Lock
 
 if TYPE_CHECKING:
+    from ledger.actions.due import Due
     from ledger.api import Ledger
 
 # To start takes 0.25 s of a processor, to stay next to nothing: with half a minute, whatever comes more slowly than
@@ -102,12 +104,25 @@ def _drained(layout: Layout, ledger: Ledger) -> set[str]:
 
     before = {one.path.name for one in spool.waiting(layout)}
     try:
-        for problem in ledger.drain().unread:
+        done = ledger.drain()
+        for problem in done.unread:
             note(layout, _LOG, problem)
         look_ahead(ledger)
+        _checkpoint(layout, ledger, done.due)
     except LedgerError as error:
         note(layout, _LOG, _words(error))
     return before & {one.path.name for one in spool.waiting(layout)}
+
+
+def _checkpoint(layout: Layout, ledger: Ledger, due: Sequence[Due]) -> None:
+    """Make the checkpoints that are due; last of all, for a first capture of the code may take seconds."""
+    from ledger.actions.due import checkpoint_if_due
+
+    for one in due:
+        try:
+            checkpoint_if_due(ledger.place, one)
+        except LedgerError as error:
+            note(layout, _LOG, f"no checkpoint of {one.author.session}: {_words(error)}")
 
 
 def _words(fault: Exception) -> str:

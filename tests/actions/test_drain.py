@@ -54,7 +54,7 @@ def rejections(ledger: Ledger) -> list[tuple[str, bytes]]:
 def test_a_session_becomes_its_events_in_the_order_of_capture_and_ends(disk_ledger: Ledger, claude: Claude) -> None:
     claude.work()
     done = drain(disk_ledger.place)
-    assert done == Drained(events=6, sessions=(claude.session,), unread=done.unread)
+    assert done == Drained(events=6, sessions=(claude.session,), unread=done.unread, due=done.due)
     assert types(disk_ledger, claude.session) == WHOLE
     (past,) = past_sessions(disk_ledger.place)
     assert (past.author.session, past.reason) == (claude.session, "prompt_input_exit")

@@ -51,6 +51,18 @@ def of_session(layout: Layout, session: str) -> list[str]:
         return types(ledger, session)
 
 
+def test_it_makes_a_checkpoint_where_a_turn_has_changed_the_code(layout: Layout, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    subprocess.run(["git", "init", "-q", project], check=True)
+    (project / "a.py").write_text("a = 1\n")
+    claude = Claude(layout, cwd=str(project))
+    claude.start()
+    claude.stop()
+    process = begun(layout, 0)
+    assert process.wait(20) == 0
+    assert of_session(layout, claude.session)[-1] == "checkpoint.created"
+
+
 def test_it_drains_what_waits_and_what_comes_later_and_goes(layout: Layout) -> None:
     claude = Claude(layout)
     claude.start()

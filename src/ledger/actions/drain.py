@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ledger.actions.adapt import GIT, OURS, Recognise, Refused, Said, Spoke, adapt, set_aside
 from ledger.actions.append import append_private, publish
+from ledger.actions.due import COMPACTION, COMPACTS, Due, due_after, roster_entry
 from ledger.actions.fence import refusal_of
 from ledger.actions.hearing import Hearing
 from ledger.actions.import_transcripts import caught_up, remember_events
@@ -44,7 +45,8 @@ class Drained:
 
     `events` were written, of these `sessions`; `rejected` payloads were set aside, `known` ones told nothing new, and
     so many are `waiting` still. `unread` names the transcripts that could not be read to their end, and the payloads
-    that the disk does not give back, each with the reason. `ended` are the sessions whose process was found to be gone.
+    that the disk does not give back, each with the reason. `ended` are the sessions whose process was found to be gone,
+    `due` says which sessions may get a checkpoint now.
     """
 
     events: int = 0
@@ -54,6 +56,7 @@ class Drained:
     waiting: int = 0
     unread: tuple[str, ...] = ()
     ended: tuple[str, ...] = ()
+    due: tuple[Due, ...] = ()
 
 
 def drain(place: Place, *, wait: float = LOCK_SECONDS, most_tail: int | None = None) -> Drained:
@@ -87,9 +90,22 @@ class _Account:
     rejected: int = 0
     known: int = 0
     unread: dict[str, None] = field(default_factory=dict)
+    due: dict[str, Due] = field(default_factory=dict)
 
     def drained(self, waiting: int) -> Drained:
-        return Drained(self.events, tuple(self.sessions), self.rejected, self.known, waiting, tuple(self.unread))
+        return Drained(
+            events=self.events,
+            sessions=tuple(self.sessions),
+            rejected=self.rejected,
+            known=self.known,
+            waiting=waiting,
+            unread=tuple(self.unread),
+            due=tuple(self.due.values()),
+        )
+
+    def note_due(self, due: Due) -> None:
+        before = self.due.get(due.author.session)
+        self.due[due.author.session] = due if before is None else before.and_then(due)
 
 
 class _Drain:
@@ -150,6 +166,9 @@ class _Drain:
                 self._set_aside(Refused(said.captured, said.raw, f"nothing has been heard of a session {session}"))
             return
         taken = self._written(hearing, saids)
+        if any(said.captured.event == COMPACTS for said in taken):
+            entry = roster_entry(self.place, session)
+            self.account.note_due(replace(due_after(hearing.author, entry, ()), reason=COMPACTION))
         if any(said.heard.ends_turn or said.heard.doing == "ended" for said in taken):
             with suppress(BusyError):  # the events are safe on the session's own line, and go with its next turn
                 publish(self.place, hearing.author)
@@ -185,11 +204,13 @@ class _Drain:
         told = hearing.tell(saids)
         if told.writers:
             hearing.numbered.keep()
+            entry = roster_entry(self.place, hearing.author.session)  # the end of a session takes it away
             done = append_private(self.place, hearing.author, told.writers)
             remember_events(self.place, self.seen, done)
             self.account.events += len(done.events)
             if done.events:
                 self.account.sessions[hearing.author.session] = None
+                self.account.note_due(due_after(hearing.author, entry, done.events))
         hearing.remember(told)
         self.account.known += told.known
 
