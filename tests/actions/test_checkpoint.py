@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ledger.actions.checkpoint import checkpoint, checkpoint_if_changed, find_checkpoint, list_checkpoints
+from ledger.actions.health import health
 from ledger.actions.replay import replay
 from ledger.actions.session import Session
 from ledger.actions.working_tree import NO_ROOM, NO_TREE
@@ -153,6 +154,16 @@ def test_over_the_budget_ended_sessions_make_room_and_else_no_tree_is_kept(here:
     assert second.missing == ""
     assert payloads(here.place).refs("refs/heads/checkpoint/").keys() == {checkpoint_ref(new.id)}
     assert find_checkpoint(here.place, first.event) == first
+
+
+def test_when_the_room_is_nearly_used_up_the_status_says_so(here: Ledger, project: Path) -> None:
+    (project / "noise").write_bytes(os.urandom(40_000))
+    assert here.layout.config.write_text("[checkpoints]\nmax_bytes = 60000\n")
+    checkpoint(here.place, session(here).author, "turn", project)
+    assert not any("checkpoints.max_bytes" in one for one in health(here.place, []))
+    here.layout.config.write_text("[checkpoints]\nmax_bytes = 45000\n")
+    (said,) = [one for one in health(here.place, []) if "checkpoints.max_bytes" in one]
+    assert said.startswith("the working trees of checkpoints take 40,006 bytes of 45,000: ")
 
 
 def test_a_damaged_history_is_not_pinned(here: Ledger) -> None:

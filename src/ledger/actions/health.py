@@ -23,6 +23,7 @@ from ledger.storage.spool import waiting
 from ledger.storage.switches import ALL, HOOKS, NAMES, STOPPED, SYNC, switches
 
 _NAMED = 5
+_CROWDED = 0.8
 _ROOM = 256 * 1024  # bytes that a write may need: those of the largest event, in the journal and in an object
 
 
@@ -49,6 +50,7 @@ def health(place: Place, present: Sequence[Present]) -> list[str]:
         *_rewritten(place),
         *_lines(place),
         *_left_behind(place),
+        *_crowded(place),
         *_sessions(present),
     ]
 
@@ -133,6 +135,20 @@ def _left_behind(place: Place) -> Iterator[str]:
         yield f"captured payloads that could not be recorded: {rejected}, in {place.layout.spool / 'rejected'}"
     if moved:
         yield f"damaged files that were moved aside: {moved}; `ledger verify` says whether anything is missing"
+
+
+def _crowded(place: Place) -> Iterator[str]:
+    """The working trees of checkpoints, where they take nearly all that they may."""
+    if place.layout is None or not place.layout.checkpoints_size.exists():
+        return
+    from ledger.actions.working_tree import room  # with it comes what captures, which only few need
+
+    taken, most = room(place, place.layout)
+    if taken > most * _CROWDED:
+        yield (
+            f"the working trees of checkpoints take {taken:,} bytes of {most:,}: once it is all, those of ended "
+            "sessions are let go; `checkpoints.max_bytes` in config.toml gives them more"
+        )
 
 
 def _sessions(present: Sequence[Present]) -> Iterator[str]:

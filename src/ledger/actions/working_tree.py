@@ -102,6 +102,12 @@ def size_of(place: Place, saved: Saved) -> int:
     return sum(int(row.split(b"\t")[0].split()[3]) for row in listed.split(b"\0") if row)
 
 
+def room(place: Place, layout: Layout) -> tuple[int, int]:
+    """The bytes that all working trees take at most, and how many they may."""
+    taken = 0 if place.payloads is None else Checkpoints(place.payloads.store, layout).size()
+    return taken, read_config(layout.config).max_checkpoints
+
+
 class _Keeping:
     """One capture of one working tree."""
 
