@@ -13,6 +13,7 @@ from ledger.actions.drain import drain
 from ledger.actions.import_transcripts import import_transcripts
 from ledger.api import Ledger
 from ledger.core.event import Event
+from ledger.core.ids import SessionId
 
 DATA = Path(__file__).parent.parent / "recording" / "data"
 SAMPLE = DATA / "claude-code.jsonl"
@@ -122,6 +123,35 @@ def test_a_line_with_a_secret_is_kept_without_it(disk_ledger: Ledger, claude: Cl
     found = kept(disk_ledger, claude.session)
     assert secret.encode() not in found
     assert b"[redacted:" in found
+
+
+def test_a_failure_that_a_hook_could_not_tell_is_added_by_the_transcript_once(
+    disk_ledger: Ledger, tmp_path: Path
+) -> None:
+    """Codex gives its hooks no exit code: a command that failed is one that ended, until the transcript is read."""
+    path = shutil.copy(DATA / "codex.jsonl", tmp_path / "codex.jsonl")
+    codex = Claude(disk_ledger.layout, key="01a1ee56-5e00-7001-8000-000000000001", transcript=str(path))
+    session = str(SessionId.of("codex", codex.key))
+
+    def fire(event: str, **fields: object) -> None:
+        common = {"turn_id": "01a1ee56-5ff4-7002-8000-000000000002", "model": "gpt-5.5", "permission_mode": "default"}
+        codex.capture(event, codex.payload(event, **common, **fields), agent="codex")
+
+    called = {"tool_name": "exec_command", "tool_input": {"cmd": "make"}, "tool_response": "boom"}
+    fire("SessionStart", source="startup")
+    fire("PostToolUse", tool_use_id="call_1", **called)
+    drain(disk_ledger.place)
+    assert [e.type for e in events(disk_ledger, session) if e.data.get("call") == "call_1"] == ["tool.completed"]
+    for _ in range(2):
+        fire("Stop", last_assistant_message="Done.")
+        drain(disk_ledger.place)
+    import_transcripts(disk_ledger.place, [path])
+    found = [event for event in events(disk_ledger, session) if event.data.get("call") == "call_1"]
+    assert [event.type for event in found] == ["tool.completed", "tool.failed"]
+    assert found[1].data["exit_code"] == 2
+    Path(disk_ledger.layout.seen).unlink()  # a projection: it is rebuilt from the events
+    import_transcripts(disk_ledger.place, [path])
+    assert len([event for event in events(disk_ledger, session) if event.data.get("call") == "call_1"]) == 2
 
 
 # What is not opened

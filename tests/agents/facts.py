@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from tests.agents.script import Delegate, Edit, Later, Move, Say, Script, Shell, Step, Write
 
+from ledger.actions.import_transcripts import FAILED
+
 TOOL = ("tool.completed", "tool.failed")
 
 
@@ -75,7 +77,7 @@ def _fact(event: dict[str, Any], marks: set[str]) -> Fact | None:
         return Fact("prompt", data["text"])
     if kind == "turn.ended" and data.get("reason") == "end_turn":
         return Fact("turn", data.get("text", ""))
-    if kind not in TOOL:
+    if kind not in TOOL or event.get("origin", {}).get("ref", "").endswith(FAILED):  # that told before has failed
         return None
     said = json.dumps(data.get("input"), ensure_ascii=False)
     # The longest: "first line" is found in "first line edited" too.

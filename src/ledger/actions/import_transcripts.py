@@ -21,6 +21,7 @@ from ledger.actions.find import tips
 from ledger.actions.ignoring import covers_at
 from ledger.actions.tip import Author, event_of
 from ledger.core.clock import stamp
+from ledger.core.event import Event
 from ledger.core.ids import SessionId
 from ledger.errors import BusyError, InvalidError, LedgerError, NotFoundError, StorageError, UsageError
 from ledger.recording import transcripts
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 BATCH = 4096  # events written at once
 CHUNK = 4 * 1024 * 1024  # bytes of lines in one attachment
 LOCK_SECONDS = 60.0
+FAILED = "!"  # ends the ref of a failure that was told after the call itself
 _SUFFIXES = (".jsonl", ".json")
 
 Progress = Callable[[int], None]
@@ -149,7 +151,7 @@ def remember_events(place: Place, seen: Seen, done: Appended) -> None:
     """Put what was written just now into the index of origins."""
     if not done.events:
         return
-    seen.add_origins((e.session, e.origin["ref"]) for e in done.events if e.origin is not None)
+    seen.add_origins((e.session, ref) for e in done.events if e.origin is not None for ref in _refs_of(e))
     # Somebody else may have written in between: then what lies there is still to be read.
     if not set(place.store.commit(done.commits[0]).parents).isdisjoint(seen.heads()):
         seen.add_head(done.commits[-1])
@@ -160,12 +162,24 @@ def _remembered(place: Place, seen: Seen, commits: Iterable[Commit]) -> Iterator
     for event in map(event_of, commits):
         if event.origin is None:
             continue
-        yield event.session, event.origin["ref"]
+        yield from ((event.session, ref) for ref in _refs_of(event))
         if event.type == "transcript.appended" and place.payloads is not None:
             with suppress(NotFoundError):  # recorded elsewhere, where attachments are not shared
                 raw = place.payloads.get(event.data["attachment"]["id"])
                 lines = Counter(digest(line.raw) for line in split_lines([raw]))
                 seen.add_lines(event.session, event.origin["ref"], lines)
+
+
+def _refs_of(event: Event) -> tuple[str, ...]:
+    return _refs(event.type, str((event.origin or {})["ref"]))
+
+
+def _refs(kind: str, ref: str) -> tuple[str, ...]:
+    """The refs by which a fact is known; that a call failed is known apart from the call.
+
+    Some hooks have no exit code, and tell a command that failed as one that ended: the transcript adds what is missing.
+    """
+    return (ref, ref if ref.endswith(FAILED) else f"{ref}{FAILED}") if kind == "tool.failed" else (ref,)
 
 
 def _files(paths: Sequence[Path], agent: str | None, done: Imported) -> Iterator[Path]:
@@ -321,13 +335,16 @@ class _Session:
     def add(self, fact: Fact, line: int) -> bool:
         """Take in a fact that a line told; False if it is recorded already."""
         self._time, self._line = fact.time, line
-        mark = digest(self.intake.place.redactor.text(fact.ref))
-        if mark in self._known:
+        ref = next((ref for ref in _refs(fact.type, fact.ref) if self._mark(ref) not in self._known), None)
+        if ref is None:
             return False
-        self._known.add(mark)
-        draft = Draft(fact.type, fact.data, fact.time, {"source": "transcript", "ref": fact.ref})
+        self._known.update(self._mark(ref) for ref in _refs(fact.type, fact.ref))
+        draft = Draft(fact.type, fact.data, fact.time, {"source": "transcript", "ref": ref})
         self.drafts.append(_Told(line, draft))
         return True
+
+    def _mark(self, ref: str) -> bytes:
+        return digest(self.intake.place.redactor.text(ref))
 
     def keep_line(self, unit: Unit, *, is_kept: bool) -> None:
         if is_kept:
