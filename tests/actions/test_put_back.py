@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.planted import body
 
 from ledger.actions.checkpoint import Checkpoint, checkpoint, list_checkpoints
 from ledger.actions.put_back import BEFORE, plan_putting_back, put_back
@@ -181,7 +182,7 @@ def test_a_file_whose_present_content_is_not_saved_keeps_all_from_being_put_back
 ) -> None:
     write(project / "plan.txt", "harmless\n")
     made = checkpoint(here.place, me.author, "by hand", project)
-    write(project / "plan.txt", "AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMIK7MDENGbPxRfiCYzzExAmPlEKeY\n")
+    write(project / "plan.txt", f"GITHUB_TOKEN=ghp_{body(36)}\n")
     write(project / "src" / "a.py", "a = 2\n")
     with pytest.raises(InvalidError, match="overwritten for good") as refused:
         put_back(here.place, me.author, made)

@@ -147,6 +147,20 @@ def test_a_file_that_leaves_the_index_is_judged_anew(project: Path, store: GitSt
     assert reasons(take(project, store, stats=first.stats)) == {".env": capture.TELLING_NAME}
 
 
+def test_what_is_too_much_to_be_searched_at_once_is_taken_by_the_next_captures(
+    project: Path, store: GitStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture, "MAX_SEARCHED", 100)
+    for name in "abc":
+        (project / name).write_text(name * 60)
+    settle()
+    first = take(project, store)
+    assert reasons(first) == {"b": capture.UNSEARCHED, "c": capture.UNSEARCHED}
+    second = take(project, store, stats=first.stats)
+    assert reasons(second) == {"c": capture.UNSEARCHED}
+    assert reasons(take(project, store, stats=second.stats)) == {}
+
+
 def test_what_the_ledgerignore_names_is_left_out_even_where_it_is_committed(project: Path, store: GitStore) -> None:
     rules = Rules(lambda path: path == "README", EASY.is_secret)
     assert reasons(take(project, store, rules)) == {"README": capture.IGNORED}

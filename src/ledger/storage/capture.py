@@ -26,6 +26,7 @@ from ledger.storage.stats import Seen, Stats, is_settled
 from ledger.storage.store import Kind, Oid
 
 MAX_FILE = 5 * 1024 * 1024  # bytes; a larger file is left out
+MAX_SEARCHED = 64 * 1024 * 1024  # bytes searched for secrets in one capture: 6 s; the next ones take more
 LEFTOVER = b".ledger-restore-"  # how a file is named while it is being put back; a kill may leave one
 
 FILES, ABOUT = b"files", b"about.json"
@@ -37,6 +38,7 @@ IGNORED = "named by .ledgerignore"
 NESTED = "a repository of its own"
 NO_FILE = "neither a file nor a link"
 UNSTEADY = "was being written"
+UNSEARCHED = "not searched for secrets yet: too much is new at once"
 
 _TRIES = 3
 _SNIFFED = 8_000  # bytes in which git, too, looks for the NUL that tells of a binary file
@@ -122,7 +124,8 @@ def look(worktree: Path, rules: Rules, stats: Stats, leave_out: Path | None = No
 
 def take(seen: Look, rules: Rules, put: Put) -> Captured:
     """Read what changed, and put its blobs and all trees that are new; what is known is taken to be kept still."""
-    size = sum(_take_file(seen, file, rules, put) for file in seen.changed)
+    taking = _Taking(seen, rules, put)
+    size = sum(taking.file(file) for file in seen.changed)
     trees = write_trees(seen.entries, put, seen.stats.folders)
     skipped = tuple(skip for _, skip in sorted(seen.skipped.items()))
     modules = {_text(path): oid for path, oid in sorted(seen.listing.modules.items())}
@@ -201,43 +204,49 @@ class _Looking:
         return known
 
 
-def _take_file(seen: Look, file: _File, rules: Rules, put: Put) -> int:
-    """Read one file and decide over it; the bytes that were captured."""
-    try:
-        read = _read(os.fsencode(seen.worktree) + b"/" + file.path, file.found)
-    except FileNotFoundError:  # gone since it was listed
+class _Taking:
+    """One reading of the files that changed."""
+
+    def __init__(self, seen: Look, rules: Rules, put: Put) -> None:
+        self.seen, self.rules, self.put = seen, rules, put
+        self.searched = 0
+
+    def file(self, file: _File) -> int:
+        """Read one file and decide over it; the bytes that were captured."""
+        try:
+            read = _read(os.fsencode(self.seen.worktree) + b"/" + file.path, file.found)
+        except FileNotFoundError:  # gone since it was listed
+            return 0
+        except OSError as fault:
+            return self._skip(file, f"cannot be read: {os.strerror(fault.errno or 0)}")
+        if read is None:
+            return self._skip(file, UNSTEADY)
+        return self._data(file._replace(found=read[1]), read[0])
+
+    def _data(self, file: _File, data: bytes) -> int:
+        oid = codec.object_id("blob", data)
+        # What the project's own repository has, byte for byte, is no secret that could leak any further.
+        reason = "" if oid == file.staged else self._reason(file.path, data)
+        if is_settled(file.found, self.seen.started_ns) and reason != UNSEARCHED:
+            self.seen.seen[file.path] = _seen(file, "" if reason else oid, reason)
+        if reason:
+            return self._skip(file, reason)
+        self.seen.entries[file.path] = Entry(_mode(file.found), self.put("blob", data))
+        return len(data)
+
+    def _reason(self, path: bytes, data: bytes) -> str:
+        if is_secret_name(_text(path)):
+            return TELLING_NAME
+        if b"\0" in data[:_SNIFFED]:
+            return ""
+        self.searched += len(data)
+        if self.searched > MAX_SEARCHED:
+            return UNSEARCHED
+        return TELLING_TEXT if self.rules.is_secret(data.decode("utf-8", "replace")) else ""
+
+    def _skip(self, file: _File, reason: str) -> int:
+        self.seen.skipped[file.path] = Skipped(_text(file.path), reason, file.found.st_size)
         return 0
-    except OSError as fault:
-        _skip(seen, file, f"cannot be read: {os.strerror(fault.errno or 0)}")
-        return 0
-    if read is None:
-        _skip(seen, file, UNSTEADY)
-        return 0
-    return _take_data(seen, file._replace(found=read[1]), read[0], rules, put)
-
-
-def _take_data(seen: Look, file: _File, data: bytes, rules: Rules, put: Put) -> int:
-    oid = codec.object_id("blob", data)
-    # What the project's own repository has, byte for byte, is no secret that could leak any further.
-    reason = "" if oid == file.staged else _secret(file.path, data, rules)
-    if is_settled(file.found, seen.started_ns):
-        seen.seen[file.path] = _seen(file, "" if reason else oid, reason)
-    if reason:
-        _skip(seen, file, reason)
-        return 0
-    seen.entries[file.path] = Entry(_mode(file.found), put("blob", data))
-    return len(data)
-
-
-def _skip(seen: Look, file: _File, reason: str) -> None:
-    seen.skipped[file.path] = Skipped(_text(file.path), reason, file.found.st_size)
-
-
-def _secret(path: bytes, data: bytes, rules: Rules) -> str:
-    if is_secret_name(_text(path)):
-        return TELLING_NAME
-    is_text = b"\0" not in data[:_SNIFFED]
-    return TELLING_TEXT if is_text and rules.is_secret(data.decode("utf-8", "replace")) else ""
 
 
 def _read(path: bytes, found: os.stat_result) -> tuple[bytes, os.stat_result] | None:
