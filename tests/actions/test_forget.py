@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.actions.checkpoint import checkpoint
 from ledger.actions.epoch import dated, epoch_of
 from ledger.actions.forget import Forgotten, forget, plan_forgetting, wanted
 from ledger.actions.replay import replay
@@ -20,7 +21,7 @@ from ledger.core.event import Event
 from ledger.core.forgetting import MARK
 from ledger.errors import InvalidError, NotFoundError, UsageError
 from ledger.storage.files import files_below
-from ledger.storage.layout import MAIN
+from ledger.storage.layout import CHECKPOINTS, MAIN
 
 SECRET = "correct-horse-battery-staple"
 
@@ -145,6 +146,17 @@ def test_what_was_cut_is_forgotten_in_the_state_and_in_the_bundle_that_kept_it(f
         assert ledger.get("auth/decision").entry.cell.value["because"] == f"with {MARK}"
         assert not done.bundle.exists()
         assert epoch_of(ledger.place.store, ledger.place.store.ref(MAIN) or "") == 3
+    assert holding(folder, SECRET) == []
+    proved(folder)
+
+
+def test_a_captured_working_tree_that_holds_it_is_let_go(folder: Path, tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path / "project")], check=True)
+    (tmp_path / "project" / "notes.txt").write_text(f"say {SECRET}\n")
+    with open_ledger(folder) as ledger:
+        checkpoint(ledger.place, Author.person(ledger.place), "by hand", worktree=tmp_path / "project")
+        forgotten(ledger, texts=(SECRET,))
+        assert not ledger.place.payloads or not ledger.place.payloads.store.refs(CHECKPOINTS)
     assert holding(folder, SECRET) == []
     proved(folder)
 
