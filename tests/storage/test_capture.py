@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from ledger.storage.layout import Layout
 from ledger.storage.nesting import Entry, read_tree
 from ledger.storage.stats import Stats, read_stats, write_stats
 
-EASY = Rules(None, lambda text: "hunter2" in text)
+EASY = Rules(None, lambda text: frozenset(re.findall("hunter[0-9]+", text)))
 
 
 def git(folder: Path, *arguments: str | Path) -> str:
@@ -137,6 +138,17 @@ def test_what_the_project_has_committed_is_captured_though_it_looks_like_a_secre
     assert reasons(take(project, store, stats=first.stats)) == {"test.pem": capture.TELLING_NAME}
 
 
+def test_a_change_beside_a_secret_that_the_project_has_committed_is_captured_and_another_secret_is_not(
+    project: Path, store: GitStore
+) -> None:
+    (project / "test_login.py").write_text("password = 'hunter2'\n")
+    git(project, "add", ".")
+    (project / "test_login.py").write_text("password = 'hunter2'  # changed\n")
+    assert reasons(take(project, store)) == {}
+    (project / "test_login.py").write_text("password = 'hunter2'\npassword = 'hunter3'\n")
+    assert reasons(take(project, store)) == {"test_login.py": capture.TELLING_TEXT}
+
+
 def test_a_file_that_leaves_the_index_is_judged_anew(project: Path, store: GitStore) -> None:
     (project / ".env").write_text("A=1\n")
     git(project, "add", "-f", ".env")
@@ -162,7 +174,7 @@ def test_what_is_too_much_to_be_searched_at_once_is_taken_by_the_next_captures(
 
 
 def test_what_the_ledgerignore_names_is_left_out_even_where_it_is_committed(project: Path, store: GitStore) -> None:
-    rules = Rules(lambda path: path == "README", EASY.is_secret)
+    rules = Rules(lambda path: path == "README", EASY.secrets)
     assert reasons(take(project, store, rules)) == {"README": capture.IGNORED}
 
 
@@ -291,7 +303,7 @@ def test_what_was_decided_under_other_rules_is_not_trusted(project: Path, store:
     (project / "plan").write_text("tea at five\n")
     settle()
     first = take(project, store)
-    strict = Rules(None, lambda text: "tea" in text, "strict")
+    strict = Rules(None, lambda text: frozenset(re.findall("tea", text)), "strict")
     assert reasons(take(project, store, strict, first.stats)) == {"plan": capture.TELLING_TEXT}
 
 

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ledger.core.redaction.names import is_secret_name
-from ledger.storage import codec
+from ledger.storage import codec, opening
 from ledger.storage.listing import Listing, is_folder, list_files
 from ledger.storage.nesting import FOLDER, LINK, PLAIN, RUNNABLE, Entry, Put, write_trees
+from ledger.storage.program import run_git
 from ledger.storage.stats import Seen, Stats, is_settled
 from ledger.storage.store import Kind, Oid
 
@@ -54,13 +55,13 @@ class Skipped(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What is left out besides large files: paths that `covers` names, texts that `is_secret` is true of.
+    """What is left out besides large files: paths that `covers` names, texts in which there are `secrets`.
 
     `key` tells one set of rules from another, for what they decided is remembered.
     """
 
     covers: Callable[[str], bool] | None
-    is_secret: Callable[[str], bool]
+    secrets: Callable[[str], frozenset[str]]
     key: str = ""
 
 
@@ -226,7 +227,7 @@ class _Taking:
     def _data(self, file: _File, data: bytes) -> int:
         oid = codec.object_id("blob", data)
         # What the project's own repository has, byte for byte, is no secret that could leak any further.
-        reason = "" if oid == file.staged else self._reason(file.path, data)
+        reason = "" if oid == file.staged else self._reason(file, data)
         if is_settled(file.found, self.seen.started_ns) and reason != UNSEARCHED:
             self.seen.seen[file.path] = _seen(file, "" if reason else oid, reason)
         if reason:
@@ -234,15 +235,25 @@ class _Taking:
         self.seen.entries[file.path] = Entry(_mode(file.found), self.put("blob", data))
         return len(data)
 
-    def _reason(self, path: bytes, data: bytes) -> str:
-        if is_secret_name(_text(path)):
+    def _reason(self, file: _File, data: bytes) -> str:
+        if is_secret_name(_text(file.path)):
             return TELLING_NAME
         if b"\0" in data[:_SNIFFED]:
             return ""
         self.searched += len(data)
         if self.searched > MAX_SEARCHED:
             return UNSEARCHED
-        return TELLING_TEXT if self.rules.is_secret(data.decode("utf-8", "replace")) else ""
+        found = self.rules.secrets(data.decode("utf-8", "replace"))
+        return TELLING_TEXT if found and found - self._known(file) else ""
+
+    def _known(self, file: _File) -> frozenset[str]:
+        """The secrets in what the project's own repository has of the file: a test key in it says nothing new."""
+        top = max((path for path in self.seen.listing.modules if file.path.startswith(path + b"/")), default=b"")
+        git_dir = opening.own_git_folder(self.seen.worktree / os.fsdecode(top))
+        if not file.staged or git_dir is None:
+            return frozenset()
+        ran = run_git(git_dir, ["cat-file", "blob", file.staged])
+        return self.rules.secrets(ran.out.decode("utf-8", "replace")) if ran.code == 0 else frozenset()
 
     def _skip(self, file: _File, reason: str) -> int:
         self.seen.skipped[file.path] = Skipped(_text(file.path), reason, file.found.st_size)
