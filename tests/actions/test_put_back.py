@@ -204,6 +204,20 @@ def test_an_ignored_file_is_neither_overwritten_nor_deleted(
     assert (project / "noise.log").read_text() == "ignored\n"
 
 
+def test_what_was_ignored_then_is_not_deleted_though_it_is_not_ignored_now(
+    here: Ledger, me: Session, made: Checkpoint, project: Path
+) -> None:
+    write(project / "build" / "out", "built\n")
+    write(project / "src" / "extra.py", "x\n")
+    write(project / "vendor" / "other" / "x.log", "x\n")
+    (project / ".gitignore").unlink()
+    todo = plan_putting_back(here.place, made)
+    assert (todo.write, todo.delete) == ((b".gitignore",), (b"src/extra.py",))
+    put_back(here.place, me.author, made)
+    assert (project / "build" / "out").read_text() == "built\n"
+    assert (project / "noise.log").read_text() == "ignored\n"
+
+
 def test_what_was_left_out_of_the_checkpoint_stays_as_it_is(here: Ledger, me: Session, project: Path) -> None:
     write(project / "a.key", "a key\n")
     made = checkpoint(here.place, me.author, "by hand", project)

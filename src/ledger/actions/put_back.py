@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,8 @@ from ledger.actions.working_tree import Saved, load, see
 from ledger.errors import InvalidError, NotFoundError, Problem, RefusedError
 from ledger.storage import putting_back
 from ledger.storage.files import refusals
-from ledger.storage.nesting import Entry
+from ledger.storage.listing import ignored_by
+from ledger.storage.nesting import LINK, Entry
 from ledger.storage.place import Place
 from ledger.storage.putting_back import Blocked, Files, Plan
 from ledger.storage.store import Oid
@@ -45,7 +46,8 @@ def plan_putting_back(place: Place, found: Checkpoint, paths: Sequence[str] = ()
     where it cannot be told what is there now.
     """
     saved = saved_in(place, found)
-    return _plan(_top(found, to), saved, {} if to is not None else see(place, _top(found, None)).entries, paths)
+    now = {} if to is not None else see(place, _top(found, None)).entries
+    return _plan(place, _top(found, to), saved, now, paths)
 
 
 def put_back(
@@ -69,7 +71,7 @@ def put_back(
         before = None
         if to is None:
             before = pin(place, author, BEFORE, todo.top, title=found.event, append=append)
-            todo = _plan(todo.top, saved_in(place, found), saved_in(place, before).entries, paths)
+            todo = _plan(place, todo.top, saved_in(place, found), saved_in(place, before).entries, paths)
             _require_free(todo)
         else:
             with refusals(to):
@@ -77,18 +79,35 @@ def put_back(
         return PutBack(todo, before, tuple(putting_back.put_back(todo, functools.partial(_blob, place))))
 
 
-def _plan(top: Path, saved: Saved, now: Mapping[bytes, Entry], paths: Sequence[str]) -> Plan:
-    left_out = {_raw(skipped.path) for skipped in saved.skipped}
-    for module in map(_raw, saved.modules):
-        if not any(path.startswith(module + b"/") for path in saved.entries):
-            left_out.add(module)  # it was not checked out then
+def _plan(place: Place, top: Path, saved: Saved, now: Mapping[bytes, Entry], paths: Sequence[str]) -> Plan:
     among = [b"" if path == "." else _raw(path.rstrip("/")) for path in paths]
     known = [*saved.entries, *now]
     missing = [path for path in among if not any(path in (b"", one) or one.startswith(path + b"/") for one in known)]
     if missing:
         names = ", ".join(path.decode("utf-8", "replace") for path in missing)
         raise NotFoundError(f"neither the checkpoint nor the working tree has {names}")
-    return putting_back.plan(top, Files(saved.entries, frozenset(left_out)), now, among)
+    left_out = frozenset({*_left_out(saved), *_ignored_then(place, top, saved, now)})
+    return putting_back.plan(top, Files(saved.entries, left_out), now, among)
+
+
+def _left_out(saved: Saved) -> Iterator[bytes]:
+    yield from (_raw(skipped.path) for skipped in saved.skipped)
+    for module in map(_raw, saved.modules):
+        if not any(path.startswith(module + b"/") for path in saved.entries):
+            yield module  # it was not checked out then
+
+
+def _ignored_then(place: Place, top: Path, saved: Saved, now: Mapping[bytes, Entry]) -> set[bytes]:
+    """What the rules of ignoring passed over then, though they do not now: it may have been there."""
+    then = {path: entry for path, entry in saved.entries.items() if _is_rules(path, entry)}
+    if then == {path: entry for path, entry in now.items() if _is_rules(path, entry)}:
+        return set()
+    rules = {path: _blob(place, entry.oid) for path, entry in then.items()}
+    return ignored_by(top, rules, [path for path in now if path not in saved.entries])
+
+
+def _is_rules(path: bytes, entry: Entry) -> bool:
+    return path.rpartition(b"/")[2] == b".gitignore" and entry.mode != LINK
 
 
 def _top(found: Checkpoint, to: Path | None) -> Path:

@@ -14,7 +14,7 @@ from ledger.errors import DamageError
 
 _ABOUT = {
     "ledger.git": "the events",
-    "payloads.git": "attachments",
+    "payloads.git": "attachments, and the code of checkpoints",
     "spool": "what waits to be recorded",
     "journal": "the write-ahead log",
     "index": "what can be rebuilt",

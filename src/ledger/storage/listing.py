@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from ledger.storage import opening
-from ledger.storage.program import require_git, run_git
+from ledger.storage.program import failure, require_git, run_git
 from ledger.storage.store import Oid
 
 _LIST = ("ls-files", "-z", "-t", "--stage", "--cached", "--others", "--exclude-standard")
@@ -44,6 +46,26 @@ def list_files(worktree: Path, leave_out: Path | None = None) -> Listing | None:
     _read(worktree, git_dir, b"", found)
     hidden = _below(worktree, leave_out)
     return found if hidden is None else _without(found, hidden)
+
+
+def ignored_by(worktree: Path, rules: Mapping[bytes, bytes], paths: Iterable[bytes]) -> set[bytes]:
+    """Which of these paths git would ignore, tracked or not, were `rules` the `.gitignore` files of the working tree.
+
+    The project's own excludes count beside them. Raises StorageError where git fails.
+    """
+    git_dir, asked = opening.own_git_folder(worktree), b"\0".join(paths)
+    if git_dir is None or not asked:
+        return set()
+    with tempfile.TemporaryDirectory(prefix="ledger-") as folder:
+        for path, data in rules.items():
+            file = Path(folder, os.fsdecode(path))
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+        command = ["-C", folder, "--work-tree=.", "check-ignore", "--no-index", "--stdin", "-z"]
+        ran = run_git(git_dir, command, data=asked + b"\0")
+    if ran.code not in (0, 1):  # 1: none of them
+        raise failure(command[3:], ran)
+    return set(filter(None, ran.out.split(b"\0")))
 
 
 def is_folder(path: bytes) -> bool:
