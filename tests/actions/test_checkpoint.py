@@ -14,7 +14,7 @@ from ledger.actions.checkpoint import checkpoint, checkpoint_if_changed, find_ch
 from ledger.actions.health import health
 from ledger.actions.replay import replay
 from ledger.actions.session import Session
-from ledger.actions.working_tree import NO_ROOM, NO_TREE
+from ledger.actions.working_tree import NO_ROOM, NO_TREE, keep
 from ledger.api import Ledger, create_ledger, open_ledger
 from ledger.errors import DamageError, NotFoundError, RefusedError
 from ledger.storage.git import GitStore
@@ -127,6 +127,26 @@ def test_an_unchanged_working_tree_makes_none_where_only_a_change_counts(here: L
     assert checkpoint_if_changed(here.place, me.author, "turn", project) is None
     (project / "a.py").chmod(0o755)
     assert checkpoint_if_changed(here.place, me.author, "turn", project) is not None
+
+
+def test_a_captured_tree_that_no_event_names_is_none_that_counts(here: Ledger, project: Path) -> None:
+    """A kill, or a refusal, between the two steps."""
+    me = session(here)
+    assert keep(here.place, me.id, project, "turn").is_new
+    assert checkpoint_if_changed(here.place, me.author, "turn", project) is not None
+    (project / "a.py").write_text("a = 2\n")
+    assert keep(here.place, me.id, project, "turn").is_new
+    assert checkpoint_if_changed(here.place, me.author, "turn", project) is not None
+    assert checkpoint_if_changed(here.place, me.author, "turn", project) is None
+
+
+def test_what_is_here_already_takes_no_more_room(here: Ledger, project: Path) -> None:
+    me = session(here)
+    (project / "noise").write_bytes(os.urandom(40_000))
+    checkpoint(here.place, me.author, "turn", project)
+    here.layout.config.write_text("[checkpoints]\nmax_bytes = 60000\n")
+    here.layout.stats_of(project).unlink()
+    assert checkpoint(here.place, me.author, "turn", project).missing == ""
 
 
 def test_outside_of_git_there_is_a_checkpoint_without_a_working_tree(here: Ledger, tmp_path: Path) -> None:

@@ -306,6 +306,31 @@ def test_what_changes_between_the_plan_and_the_write_is_left(here: Ledger, made:
     assert (project / "src" / "a.py").read_text() == "a = 3, at the last moment\n"
 
 
+def test_what_takes_the_place_of_a_file_or_a_folder_at_the_last_moment_is_left(
+    here: Ledger, made: Checkpoint, project: Path, tmp_path: Path
+) -> None:
+    assert here.place.payloads is not None
+    store = here.place.payloads.store
+    for name in ("run.sh", "src/deep/b.py", "src/a.py"):
+        (project / name).unlink()
+    (project / "src" / "deep").rmdir()
+    todo = plan_putting_back(here.place, made)
+    os.mkfifo(project / "src" / "a.py")
+    write(project / "run.sh" / "inside" / "x", "x\n")
+    (tmp_path / "outside").mkdir()
+    (project / "src" / "deep").symlink_to(tmp_path / "outside")
+    left = putting_back.put_back(todo, lambda oid: store.read_object("blob", oid))
+    assert [path for path, _ in left] == [b"run.sh", b"src/a.py", b"src/deep/b.py"]
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_a_folder_that_holds_only_folders_gives_way(here: Ledger, me: Session, made: Checkpoint, project: Path) -> None:
+    (project / "run.sh").unlink()
+    (project / "run.sh" / "a" / "b").mkdir(parents=True)
+    put_back(here.place, me.author, made)
+    assert (project / "run.sh").read_text() == "#!/bin/sh\n"
+
+
 def test_a_file_of_an_earlier_restore_that_was_killed_is_no_part_of_anything(
     here: Ledger, me: Session, made: Checkpoint, project: Path
 ) -> None:

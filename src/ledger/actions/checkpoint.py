@@ -17,7 +17,7 @@ from ledger.actions.find import find_commit
 from ledger.actions.log import list_events
 from ledger.actions.replay import replay
 from ledger.actions.tip import Author, event_of
-from ledger.actions.working_tree import Kept, keep
+from ledger.actions.working_tree import Kept, keep, remember
 from ledger.core.event import Event
 from ledger.core.state import Reader
 from ledger.errors import DamageError, NotFoundError
@@ -87,14 +87,14 @@ def pin(
 ) -> Checkpoint:
     """The same for who holds `checkpointing` already."""
     kept = None if worktree is None else keep(place, author.session, worktree, _words(reason, title))
-    return _pinned(place, author, _told(reason, title, worktree, kept), append)
+    return _pinned(place, author, {"reason": reason, "title": title}, worktree, kept, append)
 
 
 def checkpoint_if_changed(place: Place, author: Author, reason: str, worktree: Path) -> Checkpoint | None:
     """The same where the working tree is not as the session's last checkpoint holds it, else None."""
     with checkpointing(place):
         kept = keep(place, author.session, worktree, reason)
-        return _pinned(place, author, _told(reason, "", worktree, kept), None) if kept.is_new else None
+        return _pinned(place, author, {"reason": reason}, worktree, kept, None) if kept.is_new else None
 
 
 def checkpointing(place: Place) -> AbstractContextManager[None]:
@@ -128,14 +128,22 @@ def checkpoint_of(event: Event) -> Checkpoint:
     return Checkpoint(event.id, event.session, event.time, **told)
 
 
-def _pinned(place: Place, author: Author, told: dict[str, Any], append: Append | None) -> Checkpoint:
-    folded = _verified(place, author.session)
+def _pinned(
+    place: Place,
+    author: Author,
+    told: dict[str, Any],
+    worktree: Path | None,
+    kept: Kept | None,
+    append: Append | None,
+) -> Checkpoint:
+    data = _data(told, worktree, kept) | {"events": _verified(place, author.session)}
 
     def write(reader: Reader) -> Draft:
-        tree = reader.tree if isinstance(reader, TreeReader) else ""
-        return Draft(TYPE, {"tree": tree, "events": folded, **told})
+        return Draft(TYPE, {"tree": reader.tree if isinstance(reader, TreeReader) else "", **data})
 
     done = append(write) if append is not None else append_shared(place, author, [write])
+    if kept is not None:
+        remember(place, worktree, kept)
     return checkpoint_of(done.events[-1])
 
 
@@ -151,13 +159,13 @@ def _verified(place: Place, session: str) -> int:
     return done.events_replayed
 
 
-def _told(reason: str, title: str, worktree: Path | None, kept: Kept | None) -> dict[str, Any]:
-    told: dict[str, Any] = {"reason": reason, "title": title}
+def _data(told: dict[str, Any], worktree: Path | None, kept: Kept | None) -> dict[str, Any]:
+    data = dict(told)
     if kept is not None:
-        told |= {"path": _path(worktree), "worktree": kept.tree, "head": kept.head, "missing": kept.missing}
+        data |= {"path": _path(worktree), "worktree": kept.tree, "head": kept.head, "missing": kept.missing}
     if kept is not None and kept.tree is not None:
-        told |= {"files": kept.files, "skipped": kept.skipped, "bytes": kept.bytes}
-    return {name: value for name, value in told.items() if value not in (None, "")}
+        data |= {"files": kept.files, "skipped": kept.skipped, "bytes": kept.bytes}
+    return {name: value for name, value in data.items() if value not in (None, "")}
 
 
 def _path(worktree: Path | None) -> str:

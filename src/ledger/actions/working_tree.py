@@ -16,15 +16,15 @@ from ledger.errors import NotFoundError, RefusedError, StorageError
 from ledger.storage import capture, opening
 from ledger.storage.capture import Captured, Look, Rules, Skipped
 from ledger.storage.checkpoints import Checkpoints
-from ledger.storage.codec import tree_rows
+from ledger.storage.codec import object_id, tree_rows
 from ledger.storage.config import Config, read_config
 from ledger.storage.layout import Layout
 from ledger.storage.nesting import Entry, Put, read_tree
 from ledger.storage.payloads import PayloadStore
 from ledger.storage.place import Place
 from ledger.storage.program import require_git, run_git
-from ledger.storage.stats import read_stats, write_stats
-from ledger.storage.store import Oid
+from ledger.storage.stats import Stats, read_stats, write_stats
+from ledger.storage.store import Kind, Oid
 
 NO_TREE = "no working tree of git begins there"
 NO_PLACE = "a ledger in memory keeps no working trees"
@@ -36,7 +36,8 @@ LONGEST = 512  # characters of a reason
 class Kept:
     """What became of a working tree: the tree that holds it, or why it is `missing`.
 
-    `is_new` says whether the session's last one was another; `head` is the commit checked out, "" where there is none.
+    `is_new` says whether the session's last one was another, or no event names that; `head` is the commit checked out,
+    "" where there is none. `stats` is for `remember`, None where nothing is new.
     """
 
     tree: Oid | None = None
@@ -46,6 +47,7 @@ class Kept:
     bytes: int = 0
     missing: str = ""
     is_new: bool = False
+    stats: Stats | None = None
 
 
 class Saved(NamedTuple):
@@ -66,6 +68,12 @@ def keep(place: Place, session: str, worktree: Path, words: str) -> Kept:
     if place.layout is None or place.payloads is None:
         return Kept(missing=NO_PLACE)
     return _Keeping(place, place.layout, place.payloads, worktree).run(session, words)
+
+
+def remember(place: Place, worktree: Path | None, kept: Kept) -> None:
+    """Note what the files were, once an event names the tree: till then the next capture has it for a new one."""
+    if place.layout is not None and worktree is not None and kept.stats is not None:
+        write_stats(place.layout.stats_of(worktree.resolve()), kept.stats)
 
 
 def see(place: Place, worktree: Path, put: Put = capture.hash_only) -> Captured:
@@ -117,11 +125,10 @@ class _Keeping:
         self.checkpoints = Checkpoints(payloads.store, layout)
         self.config = read_config(layout.config)
         self.rules = _rules(place, self.config, worktree)
-        self.stats = layout.stats_of(worktree.resolve())
+        self.known = self.checkpoints.trusted(read_stats(layout.stats_of(worktree.resolve())))
 
     def look(self) -> Look | None:
-        known = self.checkpoints.trusted(read_stats(self.stats))
-        return capture.look(self.worktree, self.rules, known, leave_out=self.layout.root)
+        return capture.look(self.worktree, self.rules, self.known, leave_out=self.layout.root)
 
     def run(self, session: str, words: str) -> Kept:
         try:
@@ -130,7 +137,7 @@ class _Keeping:
             return Kept(missing=error.message[:LONGEST])
         if seen is None:
             return Kept(missing=NO_TREE)
-        if not self._has_room(seen.changed_bytes):
+        if not self._has_room(seen):
             return Kept(missing=NO_ROOM)
         last = self.checkpoints.newest(session)
         with self.store.bulk():
@@ -138,21 +145,39 @@ class _Keeping:
         ref, tip = self.checkpoints.keep(session, done.tree, words, self.place.now() // 1_000_000)
         self.checkpoints.add_size(done.bytes)
         stats = done.stats.kept_by(ref, tip)
-        if stats != seen.stats:  # to write those of 20,000 files takes 50 ms
-            write_stats(self.stats, stats)
-        is_new = last is None or last.tree != done.tree
-        return Kept(done.tree, _head(self.worktree), len(done.entries), len(done.skipped), done.bytes, is_new=is_new)
+        is_named = self.known.ref not in ("", ref) or self.known.commit == tip
+        return Kept(
+            tree=done.tree,
+            head=_head(self.worktree),
+            files=len(done.entries),
+            skipped=len(done.skipped),
+            bytes=done.bytes,
+            is_new=last is None or last.tree != done.tree or not is_named,
+            stats=None if stats == self.known else stats,  # to write those of 20,000 files takes 50 ms
+        )
 
-    def _has_room(self, more: int) -> bool:
-        """Whether so many bytes fit; for them the working trees of ended sessions are let go, the oldest first."""
+    def _has_room(self, seen: Look) -> bool:
+        """Whether what is new fits; for it the working trees of ended sessions are let go, the oldest first."""
         most = self.config.max_checkpoints
-        if self.checkpoints.size() + more <= most:
+        if self.checkpoints.size() + seen.changed_bytes <= most:
             return True
-        present = all_sessions(self.place)
+        more, present = self._unknown_bytes(seen), all_sessions(self.place)
         ended = [session for session in self.checkpoints.sessions() if session not in present]
         while (size := self.checkpoints.measure() + more) > most and ended:
             self.checkpoints.let_go(ended.pop(0))
         return size <= most
+
+    def _unknown_bytes(self, seen: Look) -> int:
+        """The bytes of all that changed and is not here already, before compression; reads what changed."""
+        sizes: dict[Oid, int] = {}
+
+        def put(kind: Kind, data: bytes) -> Oid:
+            oid = object_id(kind, data)
+            sizes[oid] = 0 if self.store.has(oid) else len(data)
+            return oid
+
+        capture.take(seen, self.rules, put)
+        return sum(sizes.values())
 
 
 def _rules(place: Place, config: Config, worktree: Path) -> Rules:
