@@ -17,7 +17,7 @@ from ledger.actions.find import find_commit
 from ledger.actions.log import list_events
 from ledger.actions.replay import replay
 from ledger.actions.tip import Author, event_of
-from ledger.actions.working_tree import Kept, keep, remember
+from ledger.actions.working_tree import Kept, Progress, keep, remember
 from ledger.core.event import Event
 from ledger.core.state import Reader
 from ledger.errors import DamageError, NotFoundError
@@ -65,15 +65,17 @@ def checkpoint(
     *,
     title: str = "",
     append: Append | None = None,
+    progress: Progress | None = None,
 ) -> Checkpoint:
     """Pin where a session stands, with the working tree whose top is `worktree` if one is named.
 
     A working tree that cannot be kept is no error: `missing` says why. `append` writes the event, in place of a plain
-    shared write. Raises DamageError, and writes nothing, where what is stored is not what the events say; RefusedError
-    while writing is turned off, BusyError while somebody else makes one, StorageError.
+    shared write; `progress` is told how many files were read, of how many. Raises DamageError, and writes nothing,
+    where what is stored is not what the events say; RefusedError while writing is turned off, BusyError while somebody
+    else makes one, StorageError.
     """
     with checkpointing(place):
-        return pin(place, author, reason, worktree, title=title, append=append)
+        return pin(place, author, reason, worktree, title=title, append=append, progress=progress)
 
 
 def pin(
@@ -84,9 +86,10 @@ def pin(
     *,
     title: str = "",
     append: Append | None = None,
+    progress: Progress | None = None,
 ) -> Checkpoint:
     """The same for who holds `checkpointing` already."""
-    kept = None if worktree is None else keep(place, author.session, worktree, _words(reason, title))
+    kept = None if worktree is None else keep(place, author.session, worktree, _words(reason, title), progress)
     return _pinned(place, author, {"reason": reason, "title": title}, worktree, kept, append)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
 from ledger.actions.checkpoint import Append, Checkpoint, checkpointing, pin
 from ledger.actions.tip import Author
-from ledger.actions.working_tree import Saved, load, see
+from ledger.actions.working_tree import Progress, Saved, load, see
 from ledger.errors import InvalidError, NotFoundError, Problem, RefusedError
 from ledger.storage import putting_back
 from ledger.storage.files import refusals
@@ -57,8 +57,11 @@ def put_back(
     paths: Sequence[str] = (),
     to: Path | None = None,
     append: Append | None = None,
+    progress: Progress | None = None,
 ) -> PutBack:
     """Do it; what is there now is kept by a checkpoint of its own first, of which `append` writes the event.
+
+    `progress` is told how many files were read or written, of how many.
 
     Neither index, HEAD, stash nor refs of the project are touched. Raises InvalidError, and changes nothing, where the
     present content of a file is not saved by that checkpoint; else as `plan_putting_back` and `checkpoint` do.
@@ -70,13 +73,13 @@ def put_back(
             return PutBack(todo, None, ())
         before = None
         if to is None:
-            before = pin(place, author, BEFORE, todo.top, title=found.event, append=append)
+            before = pin(place, author, BEFORE, todo.top, title=found.event, append=append, progress=progress)
             todo = _plan(place, todo.top, saved_in(place, found), saved_in(place, before).entries, paths)
             _require_free(todo)
         else:
             with refusals(to):
                 to.mkdir(parents=True, exist_ok=True)
-        return PutBack(todo, before, tuple(putting_back.put_back(todo, functools.partial(_blob, place))))
+        return PutBack(todo, before, tuple(putting_back.put_back(todo, _telling(place, progress, len(todo.write)))))
 
 
 def _plan(place: Place, top: Path, saved: Saved, now: Mapping[bytes, Entry], paths: Sequence[str]) -> Plan:
@@ -124,6 +127,17 @@ def _require_free(todo: Plan) -> None:
             problems,
             hint="move them away, or name the PATHs that you want back without them",
         )
+
+
+def _telling(place: Place, progress: Progress | None, total: int) -> putting_back.Read:
+    written = count(1)
+
+    def read(oid: Oid) -> bytes:
+        if progress is not None:
+            progress(next(written), total)
+        return _blob(place, oid)
+
+    return read
 
 
 def _blob(place: Place, oid: Oid) -> bytes:

@@ -14,6 +14,7 @@ from ledger.cli.call import Call
 from ledger.cli.errors import once_written
 from ledger.cli.intake import text_given
 from ledger.cli.output import Output, Style
+from ledger.cli.progress import progress
 from ledger.cli.words import ago, columns, counted, cut, size, visible
 from ledger.core.clock import micros
 from ledger.errors import RefusedError
@@ -63,10 +64,10 @@ def create(context: typer.Context, title: Title = "", worktree: WithTree = None)
 
     call = Call.of(context)
     words = text_given(title, "title")
-    with call.ledger() as ledger:
-        session = call.writer(ledger)
-        top = _worktree(worktree)
-        made = checkpoint(ledger.place, session.author, BY_HAND, top, title=words, append=_append(session))
+    with call.ledger() as ledger, progress("capturing", is_wanted=not call.out.is_quiet) as show:
+        session, top = call.writer(ledger), _worktree(worktree)
+        append = _append(session)
+        made = checkpoint(ledger.place, session.author, BY_HAND, top, title=words, append=append, progress=show)
     with once_written(made.event[:SHORT]):
         call.out.answer(document(made), lambda: [made.event])
     call.out.words(_made(made))
@@ -141,7 +142,7 @@ def restore(context: typer.Context, name: Name, paths: Paths = None, to: To = No
     from ledger.actions.put_back import plan_putting_back, put_back
 
     call = Call.of(context)
-    with call.ledger() as ledger:
+    with call.ledger() as ledger, progress("restoring", is_wanted=not call.out.is_quiet) as show:
         found = find_checkpoint(ledger.place, name)
         among = [_from_top(found, path, to) for path in paths or ()]
         target = None if to is None else to.absolute()
@@ -149,7 +150,7 @@ def restore(context: typer.Context, name: Name, paths: Paths = None, to: To = No
             plan = plan_putting_back(ledger.place, found, among, target)
             return _tell_plan(call, found, plan)
         session = call.writer(ledger)
-        done = put_back(ledger.place, session.author, found, among, target, _append(session))
+        done = put_back(ledger.place, session.author, found, among, target, _append(session), show)
     return _tell_done(call, found, done)
 
 
