@@ -6,11 +6,12 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from ledger.actions.checkpoint import checkpoint, checkpoint_if_changed, find_checkpoint, list_checkpoints
+from ledger.actions.checkpoint import Checkpoint, checkpoint, checkpoint_if_changed, find_checkpoint, list_checkpoints
 from ledger.actions.health import health
 from ledger.actions.replay import replay
 from ledger.actions.session import Session
@@ -19,6 +20,7 @@ from ledger.api import Ledger, create_ledger, open_ledger
 from ledger.errors import DamageError, NotFoundError, RefusedError
 from ledger.storage.git import GitStore
 from ledger.storage.layout import checkpoint_ref
+from ledger.storage.maintenance import gc
 from ledger.storage.place import Place
 from ledger.storage.store import Oid
 from ledger.storage.switches import ALL, Switch, turn_off
@@ -184,6 +186,26 @@ def test_when_the_room_is_nearly_used_up_the_status_says_so(here: Ledger, projec
     here.layout.config.write_text("[checkpoints]\nmax_bytes = 45000\n")
     (said,) = [one for one in health(here.place, []) if "checkpoints.max_bytes" in one]
     assert said.startswith("the working trees of checkpoints take 40,006 bytes of 45,000: ")
+
+
+def test_writers_at_the_same_time_and_a_gc_take_nothing_from_one_another(here: Ledger, project: Path) -> None:
+    def work(key: str) -> list[Checkpoint]:
+        made = []
+        with open_ledger(here.layout.root) as own:
+            me = session(own, key)
+            for turn in range(6):
+                (project / f"{key}.py").write_text(f"{key}, turn {turn}\n")
+                made.append(checkpoint(own.place, me.author, "turn", project))
+        return made
+
+    with ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(work, key) for key in ("one", "two")]
+        while not all(future.done() for future in futures):
+            gc(here.layout)
+    for key, future in zip(("one", "two"), futures, strict=True):
+        for turn, made in enumerate(future.result()):
+            assert file_in(here.place, made.worktree, f"{key}.py") == f"{key}, turn {turn}\n".encode()
+    git(payloads(here.place).path, "fsck", "--strict")
 
 
 def test_a_damaged_history_is_not_pinned(here: Ledger) -> None:

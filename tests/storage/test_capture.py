@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.errors import RefusedError
 from ledger.storage import capture
 from ledger.storage.capture import Captured, Rules, Skipped
 from ledger.storage.git import GitStore
@@ -249,6 +250,18 @@ def test_a_ledger_inside_the_working_tree_is_not_captured(project: Path) -> None
     seen = capture.look(project, EASY, Stats(), leave_out=project / "state")
     assert seen is not None
     assert {file.path for file in seen.changed} == {b"README", b"src/a.py"}
+
+
+def test_where_git_shows_no_untracked_files_none_is_captured(project: Path, store: GitStore) -> None:
+    (project / "private").write_text("x")
+    git(project, "config", "status.showUntrackedFiles", "no")
+    assert sorted(files_of(store, take(project, store))) == ["README", "src/a.py"]
+
+
+def test_a_working_tree_of_too_many_files_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture, "MAX_FILES", 1)
+    with pytest.raises(RefusedError, match="holds 2 files, and no more than 1 are kept"):
+        capture.look(project, EASY, Stats())
 
 
 def test_outside_of_git_there_is_nothing_to_capture(tmp_path: Path) -> None:

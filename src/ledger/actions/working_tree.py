@@ -66,8 +66,8 @@ def keep(place: Place, session: str, worktree: Path, words: str, progress: Progr
     """Capture a working tree onto the session's branch in the sibling repository, synced; `words` say why.
 
     `progress` is told how many files were read, of how many. Whoever calls holds `Layout.checkpoint_lock`. What keeps
-    it from being captured is said, and no error: outside of git, with a repository that git cannot read, without room.
-    Raises StorageError where the ledger's own disk refuses.
+    it from being captured is said, and no error: outside of git, with a repository that git cannot read, without room,
+    with too many files. Raises StorageError where the ledger's own disk refuses.
     """
     if place.layout is None or place.payloads is None:
         return Kept(missing=NO_PLACE)
@@ -83,7 +83,8 @@ def remember(place: Place, worktree: Path | None, kept: Kept) -> None:
 def see(place: Place, worktree: Path, put: Put = capture.hash_only) -> Captured:
     """The working tree as it is now, without keeping anything; `put` is given what is new since the last time.
 
-    Raises RefusedError where no working tree begins there, StorageError where git cannot read the project.
+    Raises RefusedError where no working tree begins there, or one of too many files, StorageError where git cannot
+    read the project.
     """
     if place.layout is None or place.payloads is None:
         raise RefusedError(NO_PLACE)
@@ -137,7 +138,7 @@ class _Keeping:
     def run(self, session: str, words: str, progress: Progress | None) -> Kept:
         try:
             seen = self.look()
-        except StorageError as error:  # git's own words on the project's repository
+        except (RefusedError, StorageError) as error:  # git's own words on the project's repository, or too many files
             return Kept(missing=error.message[:LONGEST])
         if seen is None:
             return Kept(missing=NO_TREE)

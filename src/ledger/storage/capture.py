@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ledger.core.redaction.names import is_secret_name
+from ledger.errors import RefusedError
 from ledger.storage import codec, opening
 from ledger.storage.listing import Listing, is_folder, list_files
 from ledger.storage.nesting import FOLDER, LINK, PLAIN, RUNNABLE, Entry, Put, write_trees
@@ -27,6 +28,7 @@ from ledger.storage.stats import Seen, Stats, is_settled
 from ledger.storage.store import Kind, Oid
 
 MAX_FILE = 5 * 1024 * 1024  # bytes; a larger file is left out
+MAX_FILES = 200_000  # 3 s a look
 MAX_SEARCHED = 64 * 1024 * 1024  # bytes searched for secrets in one capture: 6 s; the next ones take more
 LEFTOVER = b".ledger-restore-"  # how a file is named while it is being put back; a kill may leave one
 
@@ -109,12 +111,18 @@ class Captured:
 def look(worktree: Path, rules: Rules, stats: Stats, leave_out: Path | None = None) -> Look | None:
     """List the files of a working tree, and find those that changed; None where no worktree begins there.
 
-    What `stats` was remembered under other rules is not trusted. Raises StorageError where git fails.
+    What `stats` was remembered under other rules is not trusted. Raises StorageError where git fails, RefusedError for
+    more than MAX_FILES files.
     """
     started = time.time_ns()
     listing = list_files(worktree, leave_out)
     if listing is None:
         return None
+    if len(listing.files) > MAX_FILES:
+        raise RefusedError(
+            f"{worktree} holds {len(listing.files):,} files, and no more than {MAX_FILES:,} are kept",
+            hint="a .gitignore leaves out what is built or downloaded",
+        )
     trusted = stats if stats.rules == rules.key else Stats()
     found = Look(worktree, trusted, listing, started_ns=started)
     for path in listing.nested:

@@ -16,7 +16,9 @@ from ledger.storage import opening
 from ledger.storage.program import failure, require_git, run_git
 from ledger.storage.store import Oid
 
-_LIST = ("ls-files", "-z", "-t", "--stage", "--cached", "--others", "--exclude-standard")
+_LIST = ("ls-files", "-z", "-t", "--stage", "--cached")
+_OTHERS = ("--others", "--exclude-standard")
+_ASKED = ("config", "--get", "status.showUntrackedFiles")
 _OTHER = b"? "
 _MODULE = b"160000"
 
@@ -77,7 +79,10 @@ def is_folder(path: bytes) -> bool:
 
 
 def _read(worktree: Path, git_dir: Path, prefix: bytes, found: Listing) -> None:
-    listed = require_git(git_dir, ["-C", str(worktree), "--work-tree=.", *_LIST])
+    # Who keeps a home folder in git says so: what is not tracked there is no part of the project.
+    is_tracked_only = run_git(git_dir, _ASKED).out.strip() == b"no"
+    others = () if is_tracked_only else _OTHERS
+    listed = require_git(git_dir, ["-C", str(worktree), "--work-tree=.", *_LIST, *others])
     for line in listed.split(b"\0"):
         if line.startswith(_OTHER):
             _add_other(prefix + line[2:], found)
