@@ -112,6 +112,17 @@ def test_a_page_keeps_to_its_tokens_and_says_what_was_cut_and_where_it_is(projec
     assert len(shown) == 41
 
 
+def test_a_checkpoint_is_told_with_the_way_back_to_its_code_and_is_not_what_was_done_last(project: Run) -> None:
+    event = project("checkpoint", "--session", AGENT, "--title", "login works").out.strip()
+    page = project("handoff", AGENT).out
+    assert "- last: prompt.submitted user: go ## Goal on (2026-11-22T15:23:04.000000Z)\n" in page
+    assert (
+        "## Checkpoint to return to\n\n"
+        f"- {event} (2026-11-22T15:24:04.000000Z) login works\n"
+        f"- its code: `ledger checkpoint diff {event}`, `ledger checkpoint restore {event}`\n"
+    ) in page
+
+
 def test_however_little_there_is_room_for_the_head_and_the_ways_to_the_rest_stay(project: Run) -> None:
     page = project("handoff", AGENT, "--tokens", "100").out
     assert page.startswith(f"# Handoff of codex {AGENT[:8]} (working){HEAD}## Goal")

@@ -32,6 +32,7 @@ _LINE = 240
 _END = 3  # lines of the output of a command that failed
 _PROMPTS, _FAILED = 3, 3
 _BRIEF = ("Checkpoint to return to", "Files", "Commands that failed last", "Commits")
+_OUR_OWN = ("transcript.appended", "checkpoint.created")  # of the ledger's making: nothing that the session did
 _BEGINNINGS = (b"session.started", b"session.resumed")
 
 
@@ -160,7 +161,7 @@ def _goal(events: Sequence[Event], prompts: Sequence[str]) -> Iterator[str]:
 
 
 def _stopped(events: Sequence[Event]) -> Iterator[str]:
-    done = next((event for event in reversed(events) if event.type != "transcript.appended"), events[-1])
+    done = next((event for event in reversed(events) if event.type not in _OUR_OWN), events[-1])
     yield f"- last: {_one_line(subject_of(done), _LINE)} ({done.time})"
     answer = next((event for event in reversed(events) if event.type in ("turn.ended", "prompt.submitted")), None)
     if answer is not None and answer.data.get("text"):
@@ -172,6 +173,8 @@ def _checkpoint(events: Sequence[Event]) -> Iterator[str]:
     for event in _of(events, "checkpoint.created")[-1:]:
         why = event.data.get("title") or event.data.get("reason") or ""
         yield f"- {event.id} ({event.time}) {_one_line(why, _LINE)}".rstrip()
+        if "worktree" in event.data:
+            yield f"- its code: `ledger checkpoint diff {event.id}`, `ledger checkpoint restore {event.id}`"
 
 
 def _decisions(events: Sequence[Event]) -> Iterator[str]:
