@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import shutil
 import stat
 import subprocess
 import time
@@ -36,7 +38,8 @@ def walked(top: Path) -> dict[str, tuple[int, bytes]]:
     found = {}
     for place, folders, names in os.walk(top):
         folders[:] = [name for name in folders if name != ".git"]
-        for path in (Path(place, name) for name in names if name != ".git"):
+        links = [name for name in folders if Path(place, name).is_symlink()]
+        for path in (Path(place, name) for name in (*names, *links) if name != ".git"):
             mode = path.lstat().st_mode
             data = os.fsencode(path.readlink()) if stat.S_ISLNK(mode) else path.read_bytes()
             found[str(path.relative_to(top))] = mode, data
@@ -218,6 +221,19 @@ def test_what_was_ignored_then_is_not_deleted_though_it_is_not_ignored_now(
     assert (project / "noise.log").read_text() == "ignored\n"
 
 
+def test_a_submodule_that_was_not_checked_out_stays_as_it_is_and_one_without_files_is_emptied(
+    here: Ledger, me: Session, made: Checkpoint, project: Path
+) -> None:
+    (project / "vendor" / "other" / "m.py").unlink()
+    empty = checkpoint(here.place, me.author, "by hand", project)
+    git(project, "submodule", "--quiet", "deinit", "--force", "vendor/other")
+    absent = checkpoint(here.place, me.author, "by hand", project)
+    git(project, "submodule", "--quiet", "update", "--init")
+    assert plan_putting_back(here.place, absent).delete == ()
+    put_back(here.place, me.author, empty)
+    assert sorted(path.name for path in (project / "vendor" / "other").iterdir()) == [".git"]
+
+
 def test_what_was_left_out_of_the_checkpoint_stays_as_it_is(here: Ledger, me: Session, project: Path) -> None:
     write(project / "a.key", "a key\n")
     made = checkpoint(here.place, me.author, "by hand", project)
@@ -338,3 +354,53 @@ def test_a_file_of_an_earlier_restore_that_was_killed_is_no_part_of_anything(
     time.sleep(0.03)
     again = checkpoint(here.place, me.author, "by hand", project)
     assert again.worktree == made.worktree
+
+
+NAMES = ("a", "b", "c.log", "a/b", "a/c", "b/a", "b/c/a", "b/c/b", "c/a", "a-b", "vendor/other/m.py", "vendor/other/x")
+
+
+def disturb(project: Path, chance: random.Random) -> None:
+    """Do something to some file, folder or link, whatever stands in its way."""
+    path = project / chance.choice(NAMES)
+    for one in reversed((path, *path.parents)):
+        if project in one.parents and (one.is_symlink() or one.is_file()):
+            one.unlink()
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    how = chance.randrange(5)
+    if how == 0:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if how == 1:
+        path.symlink_to(chance.choice(("a", "b", "../src", "nowhere", "/")))
+    else:
+        write(path, chance.choice("xyz") * chance.randrange(3), chance.choice((0o644, 0o755)))
+
+
+def through(ledger: Ledger, me: Session, project: Path, rounds: int) -> None:
+    """Make checkpoints and disturb what is there, then go back to one of them, and on from there."""
+    chance = random.Random(rounds)
+    made: list[tuple[Checkpoint, dict[str, tuple[int, bytes]]]] = []
+    for number in range(rounds):
+        for _ in range(chance.randrange(8)):
+            disturb(project, chance)
+        kept = {path: file for path, file in walked(project).items() if not path.endswith(".log")}
+        made.append((checkpoint(ledger.place, me.author, f"round {number}", project), kept))
+        for _ in range(chance.randrange(8)):
+            disturb(project, chance)
+        wanted, files = chance.choice(made)
+        for path in [path for path in project.rglob("*.log") if not path.is_symlink() and path.is_file()]:
+            path.unlink()  # ignored, and might be in the way
+        done = put_back(ledger.place, me.author, wanted)
+        assert done.left == ()
+        assert {path: file for path, file in walked(project).items() if not path.endswith(".log")} == files
+
+
+def test_whatever_is_done_to_the_files_any_checkpoint_comes_back(here: Ledger, me: Session, project: Path) -> None:
+    through(here, me, project, 12)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_that_holds_for_long(here: Ledger, me: Session, project: Path) -> None:
+    through(here, me, project, 600)

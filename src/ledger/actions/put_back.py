@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -89,15 +89,8 @@ def _plan(place: Place, top: Path, saved: Saved, now: Mapping[bytes, Entry], pat
     if missing:
         names = ", ".join(path.decode("utf-8", "replace") for path in missing)
         raise NotFoundError(f"neither the checkpoint nor the working tree has {names}")
-    left_out = frozenset({*_left_out(saved), *_ignored_then(place, top, saved, now)})
-    return putting_back.plan(top, Files(saved.entries, left_out), now, among)
-
-
-def _left_out(saved: Saved) -> Iterator[bytes]:
-    yield from (_raw(skipped.path) for skipped in saved.skipped)
-    for module in map(_raw, saved.modules):
-        if not any(path.startswith(module + b"/") for path in saved.entries):
-            yield module  # it was not checked out then
+    left_out = {_raw(skipped.path) for skipped in saved.skipped} | _ignored_then(place, top, saved, now)
+    return putting_back.plan(top, Files(saved.entries, frozenset(left_out)), now, among)
 
 
 def _ignored_then(place: Place, top: Path, saved: Saved, now: Mapping[bytes, Entry]) -> set[bytes]:

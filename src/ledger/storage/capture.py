@@ -39,6 +39,7 @@ TELLING_NAME = "its name is that of a secret"
 TELLING_TEXT = "holds what looks like a secret"
 IGNORED = "named by .ledgerignore"
 NESTED = "a repository of its own"
+ABSENT = "a submodule that is not checked out"
 NO_FILE = "neither a file nor a link"
 UNSTEADY = "was being written"
 UNSEARCHED = "not searched for secrets yet: too much is new at once"
@@ -125,8 +126,8 @@ def look(worktree: Path, rules: Rules, stats: Stats, leave_out: Path | None = No
         )
     trusted = stats if stats.rules == rules.key else Stats()
     found = Look(worktree, trusted, listing, started_ns=started)
-    for path in listing.nested:
-        found.skipped[path] = Skipped(_text(path), NESTED, 0)
+    for paths, reason in ((listing.nested, NESTED), (listing.absent, ABSENT)):
+        found.skipped.update((path, Skipped(_text(path), reason, 0)) for path in paths)
     _Looking(found, rules).run()
     return found
 

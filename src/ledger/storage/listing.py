@@ -27,12 +27,13 @@ class Listing(NamedTuple):
     """Paths below the top of a working tree, as bytes.
 
     `files` names each with the blob that the index has there, "" for an untracked one, and `modules` the submodules
-    with the commit checked out; the files of a submodule stand among the others. `nested` are repositories that
-    nobody tracks. What is listed need not exist, nor be a file.
+    with the commit checked out; the files of a submodule stand among the others. `absent` are the submodules that are
+    not checked out, `nested` repositories that nobody tracks. What is listed need not exist, nor be a file.
     """
 
     files: dict[bytes, Oid]
     modules: dict[bytes, Oid]
+    absent: list[bytes]
     nested: list[bytes]
 
 
@@ -44,7 +45,7 @@ def list_files(worktree: Path, leave_out: Path | None = None) -> Listing | None:
     git_dir = opening.own_git_folder(worktree)
     if git_dir is None:
         return None
-    found = Listing({}, {}, [])
+    found = Listing({}, {}, [], [])
     _read(worktree, git_dir, b"", found)
     hidden = _below(worktree, leave_out)
     return found if hidden is None else _without(found, hidden)
@@ -90,7 +91,7 @@ def _read(worktree: Path, git_dir: Path, prefix: bytes, found: Listing) -> None:
             told, _, path = line[2:].partition(b"\t")
             mode, oid, _ = told.split(b" ")
             if mode == _MODULE:
-                _add_module(worktree, prefix, path, oid.decode("ascii"), found)
+                _add_module(worktree, prefix, path, found)
             else:
                 found.files.setdefault(prefix + path, oid.decode("ascii"))
 
@@ -102,14 +103,14 @@ def _add_other(path: bytes, found: Listing) -> None:
         found.files[path] = ""
 
 
-def _add_module(worktree: Path, prefix: bytes, path: bytes, recorded: Oid, found: Listing) -> None:
+def _add_module(worktree: Path, prefix: bytes, path: bytes, found: Listing) -> None:
     folder = worktree / os.fsdecode(path)
     git_dir = opening.own_git_folder(folder) if is_folder(os.fsencode(folder)) else None
-    if git_dir is None:  # not checked out, or gone
-        found.modules[prefix + path] = recorded
+    if git_dir is None:
+        found.absent.append(prefix + path)
         return
     ran = run_git(git_dir, ["rev-parse", "--quiet", "--verify", "HEAD"])
-    found.modules[prefix + path] = ran.out.decode("ascii").strip() if ran.code == 0 else recorded
+    found.modules[prefix + path] = ran.out.decode("ascii", "replace").strip() if ran.code == 0 else ""
     _read(folder, git_dir, prefix + path + b"/", found)
 
 
@@ -123,8 +124,5 @@ def _without(found: Listing, hidden: bytes) -> Listing:
     def is_shown(path: bytes) -> bool:
         return path != hidden and not path.startswith(hidden + b"/")
 
-    return Listing(
-        {path: oid for path, oid in found.files.items() if is_shown(path)},
-        found.modules,
-        [path for path in found.nested if is_shown(path)],
-    )
+    files = {path: oid for path, oid in found.files.items() if is_shown(path)}
+    return found._replace(files=files, nested=[path for path in found.nested if is_shown(path)])
