@@ -157,6 +157,17 @@ def test_restore_shows_first_and_then_does_it(run: Run, project: Path) -> None:
     assert (project / "src" / "a.py").read_text() == "a = 2\n"
 
 
+def test_what_is_not_saved_and_not_in_the_checkpoint_stays_and_is_named(run: Run, project: Path) -> None:
+    (project / "a.key").write_text("then\n")
+    event = made(run)
+    (project / "a.key").write_text("now\n")
+    (project / ".env").write_text("A=1\n")
+    (project / "new").write_text("new\n")
+    assert run("checkpoint", "restore", event, "--yes").out == "delete  new\nkeep    .env\nkeep    a.key\n"
+    assert (project / "a.key").read_text() == "now\n"
+    assert (project / ".env").exists()
+
+
 def test_a_path_is_seen_from_where_one_stands(run: Run, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     event = made(run)
     (project / "src" / "a.py").write_text("a = 2\n")
@@ -193,6 +204,7 @@ def test_it_goes_into_another_folder(run: Run, project: Path, home: Path) -> Non
         "write": ["src/a.py"],
         "delete": [],
         "same": 0,
+        "kept": [],
         "blocked": [],
         "before": None,
         "left": [],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from ledger.actions.tip import Author
 from ledger.actions.working_tree import Progress, Saved, load, see
 from ledger.errors import InvalidError, NotFoundError, Problem, RefusedError
 from ledger.storage import putting_back
+from ledger.storage.capture import Skipped
 from ledger.storage.files import refusals
 from ledger.storage.listing import ignored_by
 from ledger.storage.nesting import LINK, Entry
@@ -46,8 +47,11 @@ def plan_putting_back(place: Place, found: Checkpoint, paths: Sequence[str] = ()
     where it cannot be told what is there now.
     """
     saved = saved_in(place, found)
-    now = {} if to is not None else see(place, _top(found, None)).entries
-    return _plan(place, _top(found, to), saved, now, paths)
+    if to is not None:
+        return _plan(place, to, saved, Files({}, frozenset()), paths)
+    there = see(place, _top(found))
+    now = Files(there.entries, _paths(there.skipped))
+    return _plan(place, _top(found), saved, now, paths)
 
 
 def put_back(
@@ -74,7 +78,9 @@ def put_back(
         before = None
         if to is None:
             before = pin(place, author, BEFORE, todo.top, title=found.event, append=append, progress=progress)
-            todo = _plan(place, todo.top, saved_in(place, found), saved_in(place, before).entries, paths)
+            there = saved_in(place, before)
+            now = Files(there.entries, _paths(there.skipped))
+            todo = _plan(place, todo.top, saved_in(place, found), now, paths)
             _require_free(todo)
         else:
             with refusals(to):
@@ -82,15 +88,19 @@ def put_back(
         return PutBack(todo, before, tuple(putting_back.put_back(todo, _telling(place, progress, len(todo.write)))))
 
 
-def _plan(place: Place, top: Path, saved: Saved, now: Mapping[bytes, Entry], paths: Sequence[str]) -> Plan:
+def _plan(place: Place, top: Path, saved: Saved, now: Files, paths: Sequence[str]) -> Plan:
     among = [b"" if path == "." else _raw(path.rstrip("/")) for path in paths]
-    known = [*saved.entries, *now]
+    known = [*saved.entries, *now.entries]
     missing = [path for path in among if not any(path in (b"", one) or one.startswith(path + b"/") for one in known)]
     if missing:
         names = ", ".join(path.decode("utf-8", "replace") for path in missing)
         raise NotFoundError(f"neither the checkpoint nor the working tree has {names}")
-    left_out = {_raw(skipped.path) for skipped in saved.skipped} | _ignored_then(place, top, saved, now)
-    return putting_back.plan(top, Files(saved.entries, frozenset(left_out)), now, among)
+    left_out = _paths(saved.skipped) | _ignored_then(place, top, saved, now.entries)
+    return putting_back.plan(top, Files(saved.entries, left_out), now, among)
+
+
+def _paths(skipped: Iterable[Skipped]) -> frozenset[bytes]:
+    return frozenset(_raw(one.path) for one in skipped)
 
 
 def _ignored_then(place: Place, top: Path, saved: Saved, now: Mapping[bytes, Entry]) -> set[bytes]:
@@ -106,10 +116,10 @@ def _is_rules(path: bytes, entry: Entry) -> bool:
     return path.rpartition(b"/")[2] == b".gitignore" and entry.mode != LINK
 
 
-def _top(found: Checkpoint, to: Path | None) -> Path:
-    if to is None and not found.path:
+def _top(found: Checkpoint) -> Path:
+    if not found.path:
         raise RefusedError("the checkpoint does not say where its files were", hint="`--to DIR` says where they go")
-    return Path(found.path) if to is None else to
+    return Path(found.path)
 
 
 def _require_free(todo: Plan) -> None:

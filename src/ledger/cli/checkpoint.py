@@ -50,7 +50,13 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without this it is only
 BY_HAND = "by hand"
 SHORT = 18  # characters of an id that tell events of one millisecond apart
 _SHOWN = 40  # files that a page names
-_STYLES: dict[str, Style] = {"added": "added", "write": "added", "deleted": "removed", "delete": "removed"}
+_STYLES: dict[str, Style] = {
+    "added": "added",
+    "write": "added",
+    "deleted": "removed",
+    "delete": "removed",
+    "keep": "time",
+}
 
 
 def create(context: typer.Context, title: Title = "", worktree: WithTree = None) -> None:
@@ -295,12 +301,13 @@ def _planned(found: Checkpoint, plan: Plan, *, done: bool) -> dict[str, Any]:
         "write": [_text(path) for path in plan.write],
         "delete": [_text(path) for path in plan.delete],
         "same": plan.same,
+        "kept": [_text(path) for path in plan.kept],
         "blocked": [{"path": _text(path), "reason": reason} for path, reason in plan.blocked],
     }
 
 
 def _steps(out: Output, plan: Plan) -> Iterator[str]:
-    for what, paths in (("write", plan.write), ("delete", plan.delete)):
+    for what, paths in (("write", plan.write), ("delete", plan.delete), ("keep", plan.kept)):
         for path in paths[:_SHOWN]:
             yield f"{out.paint(what.ljust(8), _STYLES[what])}{visible(_text(path))}"
         if len(paths) > _SHOWN:

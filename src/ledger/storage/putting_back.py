@@ -55,19 +55,21 @@ class Plan:
     """What is to be done below `top`, each list sorted by path.
 
     `write` are files that are new or get other content, `delete` those that the captured tree lacks, `same` how many
-    are as they should be; `blocked` keeps all of it from being done. `saved` are the files as they were found.
+    are as they should be; `kept` are left because that tree, or what is saved of now, left them out. `blocked` keeps
+    all of it from being done. `saved` are the files as they were found.
     """
 
     top: Path
     write: tuple[bytes, ...]
     delete: tuple[bytes, ...]
     same: int
+    kept: tuple[bytes, ...]
     blocked: tuple[Blocked, ...]
     wanted: Mapping[bytes, Entry]
     saved: Mapping[bytes, Entry]
 
 
-def plan(top: Path, wanted: Files, saved: Mapping[bytes, Entry], among: Iterable[bytes] = ()) -> Plan:
+def plan(top: Path, wanted: Files, saved: Files, among: Iterable[bytes] = ()) -> Plan:
     """What makes the files below `top` those of `wanted`, given that `saved` holds what is there now.
 
     With `among` only those paths count, and what lies below them. Nothing is changed. Raises InvalidError for a tree
@@ -91,8 +93,9 @@ def put_back(todo: Plan, read: Read) -> list[Blocked]:
 class _Planning:
     """One comparison of what is wanted with what is there."""
 
-    def __init__(self, top: Path, wanted: Files, saved: Mapping[bytes, Entry], among: tuple[bytes, ...]) -> None:
-        self.top, self.wanted, self.saved, self.among = top, wanted, saved, among
+    def __init__(self, top: Path, wanted: Files, saved: Files, among: tuple[bytes, ...]) -> None:
+        self.top, self.wanted, self.saved, self.among = top, wanted, saved.entries, among
+        self.unsaved = saved.left_out
         self.root = os.fsencode(top) + b"/"
 
     def run(self) -> Plan:
@@ -104,10 +107,20 @@ class _Planning:
                 same += 1
             else:
                 found.setdefault(reason, []).append(path)
-        delete = tuple(sorted(path for path in self.saved if self._goes(path)))
+        delete = {path for path in self.saved if self._goes(path)}
+        others = (self.saved.keys() | self.unsaved) - self.wanted.entries.keys() - delete
         write = tuple(found.pop(""))
         blocked = tuple(sorted(Blocked(path, reason) for reason, paths in found.items() for path in paths))
-        return Plan(self.top, write, delete, same, blocked, self.wanted.entries, self.saved)
+        return Plan(
+            top=self.top,
+            write=write,
+            delete=tuple(sorted(delete)),
+            same=same,
+            kept=tuple(sorted(filter(self._counts, others))),
+            blocked=blocked,
+            wanted=self.wanted.entries,
+            saved=self.saved,
+        )
 
     def _counts(self, path: bytes) -> bool:
         return not self.among or any(_is_at_or_below(path, one) for one in self.among)
