@@ -10,12 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.planted import body
 
 from ledger.actions.checkpoint import Checkpoint, checkpoint, checkpoint_if_changed, find_checkpoint, list_checkpoints
 from ledger.actions.health import health
 from ledger.actions.replay import replay
 from ledger.actions.session import Session
-from ledger.actions.working_tree import NO_ROOM, NO_TREE, keep
+from ledger.actions.working_tree import NO_ROOM, NO_TREE, keep, load
 from ledger.api import Ledger, create_ledger, open_ledger
 from ledger.errors import DamageError, NotFoundError, RefusedError
 from ledger.storage.git import GitStore
@@ -121,6 +122,35 @@ def test_what_nothing_keeps_any_more_is_written_again(here: Ledger, project: Pat
     again = checkpoint(here.place, me.author, "turn", project)
     assert again.worktree == made.worktree
     assert file_in(here.place, again.worktree, "a.py") == b"a = 1\n"
+
+
+def test_what_was_remembered_of_a_branch_that_began_anew_is_not_trusted(
+    here: Ledger, project: Path, tmp_path: Path
+) -> None:
+    me, linked = session(here), tmp_path / "linked"
+    git(project, "worktree", "add", "-q", linked)
+    checkpoint(here.place, me.author, "turn", project)
+    store = payloads(here.place)
+    store.move_ref(checkpoint_ref(me.id), None, store.ref(checkpoint_ref(me.id)))
+    store.close()
+    git(store.path, "prune", "--expire=now")
+    (linked / "b.py").write_text("b\n")
+    checkpoint(here.place, me.author, "turn", linked)
+    made = checkpoint(here.place, me.author, "turn", project)
+    assert file_in(here.place, made.worktree, "a.py") == b"a = 1\n"
+
+
+def test_a_tree_that_was_never_captured_is_told_as_damage(here: Ledger, project: Path) -> None:
+    tree = payloads(here.place).edit_tree(None, {"files": b"none"})
+    with pytest.raises(DamageError, match="is no captured working tree"):
+        load(here.place, tree)
+
+
+def test_a_secret_in_a_title_reaches_no_object(here: Ledger, project: Path) -> None:
+    secret = "ghp_" + body(36)
+    made = checkpoint(here.place, session(here).author, "by hand", project, title=f"it works with {secret}")
+    assert made.title == "it works with [redacted:github-token]"
+    assert secret not in git(payloads(here.place).path, "log", checkpoint_ref(made.session))
 
 
 def test_an_unchanged_working_tree_makes_none_where_only_a_change_counts(here: Ledger, project: Path) -> None:

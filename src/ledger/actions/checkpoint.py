@@ -89,7 +89,8 @@ def pin(
     progress: Progress | None = None,
 ) -> Checkpoint:
     """The same for who holds `checkpointing` already."""
-    kept = None if worktree is None else keep(place, author.session, worktree, _words(reason, title), progress)
+    words = place.redactor.text(f"{reason}: {title}") if title else reason
+    kept = None if worktree is None else keep(place, author.session, worktree, words, progress)
     return _pinned(place, author, {"reason": reason, "title": title}, worktree, kept, append)
 
 
@@ -175,7 +176,3 @@ def _path(worktree: Path | None) -> str:
     # A folder whose name is no text cannot stand in an event.
     path = str(worktree)
     return path if path.isprintable() else ""
-
-
-def _words(reason: str, title: str) -> str:
-    return f"{reason}: {title}" if title else reason

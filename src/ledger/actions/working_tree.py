@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ledger.actions.ignoring import covers_at
 from ledger.actions.roster import all_sessions
-from ledger.errors import NotFoundError, RefusedError, StorageError
+from ledger.errors import DamageError, NotFoundError, RefusedError, StorageError
 from ledger.storage import capture, opening
 from ledger.storage.capture import Captured, Look, Rules, Skipped
 from ledger.storage.checkpoints import Checkpoints
@@ -104,8 +104,12 @@ def load(place: Place, tree: Oid) -> Saved:
         )
     store = place.payloads.store
     rows = {name: digest.hex() for _, name, digest in tree_rows(tree, store.read_object("tree", tree))}
-    skipped, modules = capture.read_about(store.read_object("blob", rows[capture.ABOUT]))
-    return Saved(rows[capture.FILES], dict(read_tree(store, rows[capture.FILES])), skipped, modules)
+    try:
+        skipped, modules = capture.read_about(store.read_object("blob", rows[capture.ABOUT]))
+        files = rows[capture.FILES]
+    except (KeyError, TypeError, ValueError) as fault:
+        raise DamageError(f"the tree {tree} is no captured working tree", hint="run: ledger verify --full") from fault
+    return Saved(files, dict(read_tree(store, files)), skipped, modules)
 
 
 def size_of(place: Place, saved: Saved) -> int:

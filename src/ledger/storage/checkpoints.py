@@ -31,8 +31,9 @@ class Checkpoints:
     def trusted(self, stats: Stats) -> Stats:
         """What was remembered of a working tree, if the blobs and trees that it names are kept still; else nothing."""
         tip = self.store.ref(stats.ref) if stats.ref else None
-        is_kept = tip is not None and (tip == stats.commit or self.store.is_ancestor(stats.commit, tip))
-        return stats if is_kept else Stats()
+        if tip is None or not self.store.has(stats.commit):
+            return Stats()
+        return stats if tip == stats.commit or self.store.is_ancestor(stats.commit, tip) else Stats()
 
     def keep(self, session: str, tree: Oid, words: str, seconds: int) -> tuple[str, Oid]:
         """Put a captured tree on the session's branch, unless it is its last one; the branch and its tip.
