@@ -16,7 +16,7 @@ from ledger.actions.checkpoint import Checkpoint, checkpoint, checkpoint_if_chan
 from ledger.actions.health import health
 from ledger.actions.replay import replay
 from ledger.actions.session import Session
-from ledger.actions.working_tree import NO_ROOM, NO_TREE, keep, load
+from ledger.actions.working_tree import NO_ROOM, NO_TREE, OFF, keep, load
 from ledger.api import Ledger, create_ledger, open_ledger
 from ledger.errors import DamageError, NotFoundError, RefusedError
 from ledger.storage.git import GitStore
@@ -206,6 +206,14 @@ def test_over_the_budget_ended_sessions_make_room_and_else_no_tree_is_kept(here:
     assert second.missing == ""
     assert payloads(here.place).refs("refs/heads/checkpoint/").keys() == {checkpoint_ref(new.id)}
     assert find_checkpoint(here.place, first.event) == first
+
+
+def test_with_no_room_at_all_nothing_is_looked_at(here: Ledger, project: Path) -> None:
+    here.layout.config.write_text("[checkpoints]\nmax_bytes = 0\n")
+    me = session(here)
+    assert checkpoint(here.place, me.author, "turn", project).missing == OFF
+    assert checkpoint_if_changed(here.place, me.author, "turn", project) is None
+    assert not here.layout.stats_of(project).exists()
 
 
 def test_when_the_room_is_nearly_used_up_the_status_says_so(here: Ledger, project: Path) -> None:

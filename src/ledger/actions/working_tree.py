@@ -30,6 +30,7 @@ from ledger.storage.store import Kind, Oid
 NO_TREE = "no working tree of git begins there"
 NO_PLACE = "a ledger in memory keeps no working trees"
 NO_ROOM = "there is no room: `checkpoints.max_bytes` in config.toml says how much all working trees may take"
+OFF = "`checkpoints.max_bytes` in config.toml is 0"
 LONGEST = 512  # characters of a reason
 
 Progress = Callable[[int, int], None]
@@ -140,6 +141,8 @@ class _Keeping:
         return capture.look(self.worktree, self.rules, self.known, leave_out=self.layout.root)
 
     def run(self, session: str, words: str, progress: Progress | None) -> Kept:
+        if not self.config.max_checkpoints:
+            return Kept(missing=OFF)
         try:
             seen = self.look()
         except (RefusedError, StorageError) as error:  # git's own words on the project's repository, or too many files
