@@ -197,6 +197,15 @@ def test_large_files_nested_repositories_and_pipes_are_named_with_the_reason(pro
     assert "just.fits" in files_of(store, done)
 
 
+def test_a_name_that_git_keeps_for_itself_on_some_machines_is_left_out(project: Path, store: GitStore) -> None:
+    (project / "src" / ".GIT").mkdir()
+    (project / "src" / ".GIT" / "config").write_text("x")
+    (project / "src" / ".github").write_text("x")
+    done = take(project, store)
+    assert reasons(done) == {"src/.GIT/config": capture.RESERVED}
+    assert "src/.github" in files_of(store, done)
+
+
 def test_a_submodule_is_captured_with_its_own_files(project: Path, store: GitStore, tmp_path: Path) -> None:
     other = tmp_path / "other"
     git(tmp_path, "init", "-q", other)

@@ -40,6 +40,7 @@ TELLING_TEXT = "holds what looks like a secret"
 IGNORED = "named by .ledgerignore"
 NESTED = "a repository of its own"
 ABSENT = "a submodule that is not checked out"
+RESERVED = "git keeps such a name for itself"
 NO_FILE = "neither a file nor a link"
 UNSTEADY = "was being written"
 UNSEARCHED = "not searched for secrets yet: too much is new at once"
@@ -195,6 +196,9 @@ class _Looking:
             self.found.entries[file.path] = Entry(known.mode.encode("ascii"), known.oid)
 
     def _reason(self, file: _File) -> str:
+        path = file.path.lower()
+        if b".git" in path and b".git" in path.split(b"/"):
+            return RESERVED
         if self.rules.covers is not None and self.rules.covers(_text(file.path)):
             return IGNORED
         if stat.S_ISLNK(file.found.st_mode):
