@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -336,6 +338,50 @@ def test_a_file_that_vanishes_between_the_two_steps_is_no_fault(project: Path, s
     done = capture.take(seen, EASY, store.write_object)
     assert list(done.entries) == [b"src/a.py"]
     assert done.skipped == ()
+
+
+def test_a_file_that_becomes_a_pipe_or_a_folder_between_the_two_steps_is_left_out(
+    project: Path, store: GitStore
+) -> None:
+    (project / "gone").write_text("x")
+    seen = capture.look(project, EASY, Stats())
+    assert seen is not None
+    for name in ("README", "gone", "src/a.py"):
+        (project / name).unlink()
+    os.mkfifo(project / "README")
+    (project / "gone").mkdir()
+    (project / "src").rmdir()
+    (project / "src").write_text("a file now")
+    done = capture.take(seen, EASY, store.write_object)
+    assert reasons(done) == {"README": capture.UNSTEADY, "gone": capture.UNSTEADY}
+    assert dict(done.entries) == {}
+
+
+def test_files_that_change_all_the_while_leave_a_tree_that_git_takes(
+    project: Path, store: GitStore, layout: Layout
+) -> None:
+    def churn() -> None:
+        while not is_over.is_set():
+            shutil.rmtree(project / "src", ignore_errors=True)
+            (project / "src").write_text("a file")
+            (project / "src").unlink()
+            (project / "src").symlink_to("README")
+            (project / "src").unlink()
+            (project / "src").mkdir()
+            (project / "src" / "a.py").write_text("x" * 10_000)
+            with (project / "src" / "a.py").open("a") as file:
+                file.write("y" * 10_000)
+
+    is_over = threading.Event()
+    thread = threading.Thread(target=churn)
+    thread.start()
+    try:
+        trees = {take(project, store).tree for _ in range(60)}
+    finally:
+        is_over.set()
+        thread.join()
+    assert len(trees) > 1
+    subprocess.run(["git", f"--git-dir={layout.payloads_dir}", "fsck", "--strict"], check=True, capture_output=True)
 
 
 def test_remembered_stats_that_cannot_be_read_are_none(tmp_path: Path) -> None:

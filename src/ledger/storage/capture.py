@@ -13,7 +13,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -137,6 +137,7 @@ def take(seen: Look, rules: Rules, put: Put) -> Captured:
     """Read what changed, and put its blobs and all trees that are new; what is known is taken to be kept still."""
     taking = _Taking(seen, rules, put)
     size = sum(taking.file(file) for file in seen.changed)
+    _leave_out_torn(seen)
     trees = write_trees(seen.entries, put, seen.stats.folders)
     skipped = tuple(skip for _, skip in sorted(seen.skipped.items()))
     modules = {_text(path): oid for path, oid in sorted(seen.listing.modules.items())}
@@ -229,7 +230,7 @@ class _Taking:
         """Read one file and decide over it; the bytes that were captured."""
         try:
             read = _read(os.fsencode(self.seen.worktree) + b"/" + file.path, file.found)
-        except FileNotFoundError:  # gone since it was listed
+        except (FileNotFoundError, NotADirectoryError):  # gone since it was listed
             return 0
         except OSError as fault:
             return self._skip(file, f"cannot be read: {os.strerror(fault.errno or 0)}")
@@ -273,23 +274,46 @@ class _Taking:
         return 0
 
 
+def _leave_out_torn(seen: Look) -> None:
+    """Leave out what was a file at one moment and a folder at another: a tree holds only one of a name."""
+    folders = {path.rpartition(b"/")[0] for path in seen.entries}
+    for folder in {above for one in folders for above in _with_above(one)} & seen.entries.keys():
+        del seen.entries[folder]
+        seen.seen.pop(folder, None)
+        seen.skipped[folder] = Skipped(_text(folder), UNSTEADY, 0)
+
+
+def _with_above(folder: bytes) -> Iterator[bytes]:
+    while folder:
+        yield folder
+        folder = folder.rpartition(b"/")[0]
+
+
 def _read(path: bytes, found: os.stat_result) -> tuple[bytes, os.stat_result] | None:
     """The bytes of a file and its stat, once it stands still; None for one that is written all the time."""
     if stat.S_ISLNK(found.st_mode):
-        return os.readlink(path), os.lstat(path)
+        target, after = os.readlink(path), os.lstat(path)
+        return (target, after) if _same(found, after) else None
     for _ in range(_TRIES):
         data, before, after = _read_once(path)
-        if _same(before, after) and len(data) == after.st_size:
+        if _same(before, after) and stat.S_ISREG(after.st_mode) and len(data) == after.st_size:
             return data, after
     return None
 
 
 def _read_once(path: bytes) -> tuple[bytes, os.stat_result, os.stat_result]:
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    with os.fdopen(fd, "rb", buffering=0) as file:
+    try:
         before = os.fstat(fd)
-        data = file.read(MAX_FILE + 1) if stat.S_ISREG(before.st_mode) else b""
-        return data or b"", before, os.fstat(fd)
+        data = _bytes_of(fd) if stat.S_ISREG(before.st_mode) else b""
+        return data, before, os.fstat(fd)
+    finally:
+        os.close(fd)
+
+
+def _bytes_of(fd: int) -> bytes:
+    with os.fdopen(fd, "rb", closefd=False) as file:
+        return file.read(MAX_FILE + 1)
 
 
 def _same(before: os.stat_result, after: os.stat_result) -> bool:
