@@ -168,6 +168,19 @@ def test_what_is_not_saved_and_not_in_the_checkpoint_stays_and_is_named(run: Run
     assert (project / ".env").exists()
 
 
+def test_long_lists_are_cut_short_for_people(run: Run, project: Path) -> None:
+    for number in range(50):
+        (project / f"{number:02}.key").write_text("x")
+    event = made(run)
+    assert run("checkpoint", "show", event).out.endswith(
+        "  left out 39.key (1 B): its name is that of a secret\n  … and 10 more; --json names all\n"
+    )
+    for number in range(41):
+        (project / f"{number:02}.txt").write_text("x")
+    shown = run("checkpoint", "restore", event).out.splitlines()
+    assert shown[39:42] == ["delete  39.txt", "delete  … and 1 more; --json names all", "keep    00.key"]
+
+
 def test_a_path_is_seen_from_where_one_stands(run: Run, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     event = made(run)
     (project / "src" / "a.py").write_text("a = 2\n")

@@ -239,8 +239,10 @@ def _page(out: Output, one: Checkpoint, saved: Saved | None, gone: str, total: i
     yield from ("", f"{counted(len(saved.entries), 'file')}, {size(total)}, in {saved.tree}")
     for path, commit in saved.modules.items():
         yield f"  submodule {visible(path)} at {commit[:10]}"
-    for skipped in saved.skipped:
+    for skipped in saved.skipped[:_SHOWN]:
         yield f"  {out.paint('left out', 'removed')} {visible(skipped.path)} ({size(skipped.size)}): {skipped.reason}"
+    if len(saved.skipped) > _SHOWN:
+        yield f"  … and {len(saved.skipped) - _SHOWN:,} more; --json names all"
 
 
 def _head(out: Output, one: Checkpoint, now: int) -> Iterator[tuple[str, str]]:
