@@ -21,6 +21,7 @@ from ledger.api import Ledger, create_ledger, open_ledger
 from ledger.errors import DamageError, NotFoundError, RefusedError
 from ledger.storage.git import GitStore
 from ledger.storage.layout import checkpoint_ref
+from ledger.storage.locks import Lock
 from ledger.storage.maintenance import gc
 from ledger.storage.place import Place
 from ledger.storage.store import Oid
@@ -256,6 +257,14 @@ def test_a_damaged_history_is_not_pinned(here: Ledger) -> None:
     with pytest.raises(DamageError, match="not what the events say"):
         checkpoint(here.place, me.author, "by hand")
     assert list(list_checkpoints(here.place)) == []
+
+
+def test_without_a_working_tree_nobody_who_captures_one_is_waited_for(here: Ledger) -> None:
+    me = session(here)
+    with Lock(here.layout.checkpoint_lock).hold(0):
+        began = time.monotonic()
+        checkpoint(here.place, me.author, "shutdown")
+        assert time.monotonic() - began < 5
 
 
 def test_while_writing_is_turned_off_nothing_is_captured(here: Ledger, project: Path) -> None:

@@ -72,9 +72,9 @@ def checkpoint(
     A working tree that cannot be kept is no error: `missing` says why. `append` writes the event, in place of a plain
     shared write; `progress` is told how many files were read, of how many. Raises DamageError, and writes nothing,
     where what is stored is not what the events say; RefusedError while writing is turned off, BusyError while somebody
-    else makes one, StorageError.
+    else captures one, StorageError.
     """
-    with checkpointing(place):
+    with checkpointing(place) if worktree is not None else nullcontext():
         return pin(place, author, reason, worktree, title=title, append=append, progress=progress)
 
 
@@ -88,7 +88,8 @@ def pin(
     append: Append | None = None,
     progress: Progress | None = None,
 ) -> Checkpoint:
-    """The same for who holds `checkpointing` already."""
+    """The same for who holds `checkpointing` already, where a working tree is named."""
+    require_on(place.layout, ALL)
     words = place.redactor.text(f"{reason}: {title}") if title else reason
     kept = None if worktree is None else keep(place, author.session, worktree, words, progress)
     return _pinned(place, author, {"reason": reason, "title": title}, worktree, kept, append)
