@@ -21,6 +21,7 @@ from ledger.storage import spool
 from ledger.storage.files import write_file
 from ledger.storage.layout import Layout
 from ledger.storage.locks import Lock
+from ledger.storage.terminating import CODE, in_order
 
 if TYPE_CHECKING:
     from ledger.actions.due import Due
@@ -40,7 +41,11 @@ def main(arguments: list[str]) -> int:
     """Drain the ledger that is named, for as long as payloads come; always 0."""
     layout = Layout(Path(arguments[0]))
     _step_back(layout)
-    serve(layout, float(arguments[1]) if len(arguments) > 1 else SILENCE)
+    try:
+        serve(layout, float(arguments[1]) if len(arguments) > 1 else SILENCE)
+    except SystemExit as told:
+        if told.code != CODE:
+            raise
     return 0
 
 
@@ -59,7 +64,8 @@ def run(layout: Layout, silence: float) -> None:
     """Drain whatever comes, until nothing has come for `silence` seconds."""
     from ledger.api import open_ledger
 
-    with open_ledger(layout.root) as ledger:
+    # A drain that is told to end does so between two calls; what it was at is done again, without a trace, by the next.
+    with in_order(), open_ledger(layout.root) as ledger:
         while True:
             _stay(layout, ledger, silence)
             layout.draining.unlink(missing_ok=True)

@@ -26,6 +26,7 @@ from ledger.api import Ledger, open_ledger
 from ledger.core.leases import DEFAULT_TTL
 from ledger.errors import LedgerError, NotFoundError, UsageError
 from ledger.running import RunningSession, left_to_wait
+from ledger.storage.terminating import in_order
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -229,8 +230,9 @@ class AsyncLedger:
         """
         worker = self._in_thread()
         begun = await worker.do(functools.partial(self._open().run, agent, key, end=end, **roster))
-        async with _within(worker, begun) as me:
-            yield AsyncRunningSession(worker, me)
+        with in_order():
+            async with _within(worker, begun) as me:
+                yield AsyncRunningSession(worker, me)
 
     async def close(self) -> None:
         """Give back what is held open, when all that was asked for before is done."""

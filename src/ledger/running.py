@@ -12,32 +12,36 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from ledger.actions import lease as leases
-from ledger.actions.append import Appended
+from ledger.actions.append import Appended, Draft, Writer, append_shared
 from ledger.actions.lease import HeldError, Standing
 from ledger.actions.read import reader_at, seen_by
-from ledger.actions.session import Session
+from ledger.actions.session import Session, ending
 from ledger.actions.tip import Author
 from ledger.core.leases import DEFAULT_TTL, Lease, is_live, leases_in
 from ledger.core.state import session_path
 from ledger.errors import BusyError, LedgerError, NotFoundError, StorageError, UsageError
-from ledger.storage import live
+from ledger.storage import live, terminating
 from ledger.storage.layout import session_ref
 from ledger.storage.place import Place
 from ledger.storage.worktree import find_worktree
 
 SYNC = 30.0  # seconds after which what the session has of its own is brought to main, if nothing else does
 PAUSE = 0.1  # seconds between two tries of whoever waits for a lease
+HURRY = 0.8  # seconds that an end in a hurry waits for each of those who may hang; there are four, and 5 s in all
+PINNED_AT_MOST = 10_000  # events that are folded for a checkpoint in a hurry: 60 µs each
 
 _SHORTEST_ROUND = 0.05
 _REASON = 200  # characters; the event takes 256
 _AT_EXIT = "the program ended"
+_TERMINATED = "the program was told to end (SIGTERM)"
 
 # Two threads that begin one session at once must not both find it free.
 _beginning = threading.Lock()
@@ -68,7 +72,8 @@ class RunningSession(Session):
 
     At the end the session ends, with the error of the block as its reason; without `ends` it stays on the roster.
     Either way what it wrote is published and its leases are free. A process that dies within the block leaves a
-    session that is proven crashed; an interpreter that ends in order within it ends the session.
+    session that is proven crashed. SIGTERM, SIGINT and an interpreter that ends in order end the session, with a
+    checkpoint and within 5 s, whoever else hangs.
     """
 
     _is_lasting = True
@@ -81,6 +86,8 @@ class RunningSession(Session):
         self._owner = os.getpid()
         self._is_open = False
         self._keeper: _Keeper | None = None
+        self._written = 0
+        self._orderly = ExitStack()
 
     get = _in_turn(Session.get)
     end = _in_turn(Session.end)
@@ -181,7 +188,7 @@ class RunningSession(Session):
             return
         trouble: Exception | None
         try:
-            self._finish(error)
+            self._finish(error, is_hurried=terminating.is_hurried() or isinstance(error, KeyboardInterrupt))
         except LedgerError as fault:
             trouble = fault
         else:
@@ -198,6 +205,7 @@ class RunningSession(Session):
             is_known = seen_by(self._place, self.id).get(session_path(self.id)) is not None
             self._roster = _surroundings(self._place) | self._roster
             _ = self.resume() if is_known else self.start()
+        self._orderly.enter_context(terminating.in_order())
         atexit.register(self._finish_at_exit)
         if self._place.layout is not None:  # in memory nobody else can see it, nor wait for what it holds
             self._keeper = _Keeper(self._again(), self.author)
@@ -220,26 +228,70 @@ class RunningSession(Session):
         with self._taking_turn(), suppress(NotFoundError):  # the thread beside may not have looked since it was lost
             leases.renew_if_due(self._place, self, lease)
 
-    def _finish(self, why: BaseException | str | None) -> None:
-        with self._turn:
+    def _finish(self, why: BaseException | str | None, *, is_hurried: bool) -> None:
+        with self._last_turn(is_hurried=is_hurried):
             if not self._is_open:
                 return
             try:
                 if self._keeper is not None:
-                    self._keeper.stop()
-                self._depart(self._reason(why))
+                    self._keeper.stop(HURRY if is_hurried else None)
+                self._depart(self._reason(why), is_hurried=is_hurried)
             finally:
                 self._close()
 
-    def _depart(self, reason: str | None) -> None:
+    @contextmanager
+    def _last_turn(self, *, is_hurried: bool) -> Iterator[None]:
+        """Have the session for its end; raises BusyError where it is in a hurry and another thread hangs in a call.
+
+        The live file stays then, so that the session is proven crashed once this process is gone.
+        """
+        if not self._turn.acquire(timeout=HURRY if is_hurried else -1):
+            self._orderly.close()
+            raise BusyError("another thread of this program is in a call of this session", hint="ledger recover --all")
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    def _depart(self, reason: str | None, *, is_hurried: bool) -> None:
+        if is_hurried:
+            self._place.patience = HURRY
+            if self._is_pinned(reason):
+                return
         if self._ends:
             self.end(reason)
             return
         self.release()
         self.publish()
 
+    def _is_pinned(self, reason: str | None) -> bool:
+        """Make a checkpoint and end the session with one write; whether that was done, and was all there is to do."""
+        if self._place.layout is None or not 0 < self._written <= PINNED_AT_MOST:
+            return False
+        from ledger.actions.checkpoint import checkpoint  # for an end in a hurry alone
+
+        last = [ending(self.id, reason)] if self._ends else []
+
+        def write(pin: Writer) -> Appended:
+            done = append_shared(self._place, self.author, [self._let_in, pin, *last])
+            return replace(done, events=tuple(event for event in done.events if event.type == "checkpoint.created"))
+
+        try:
+            checkpoint(self._place, self.author, "shutdown", append=write)
+        except LedgerError:  # the end itself matters more, and says what is wrong
+            return False
+        if self._ends:
+            self._leave()
+        return self._ends
+
+    def _append(self, drafts: Sequence[Draft | Writer], *, shared: bool) -> Appended:
+        done = super()._append(drafts, shared=shared)
+        self._written += len(done.events)
+        return done
+
     def _close(self) -> None:
         self._is_open = False
+        self._orderly.close()
         atexit.unregister(self._finish_at_exit)
         held, self._held = self._held, None
         # Only what is ours: where this one never began, or has ended, the session may be another process's by now.
@@ -250,11 +302,13 @@ class RunningSession(Session):
 
     def _finish_at_exit(self) -> None:
         if os.getpid() == self._owner:
-            self._finish(_AT_EXIT)
+            self._finish(_AT_EXIT, is_hurried=True)
 
     def _reason(self, why: BaseException | str | None) -> str | None:
         if why is None or isinstance(why, str):
             return why
+        if terminating.is_hurried():
+            return _TERMINATED
         # Without secrets before it is cut: of half a secret nobody could tell that it is one.
         told = self._place.redactor.text(f"{type(why).__name__}: {why}")
         return "".join(c if c.isprintable() else " " for c in told)[:_REASON].strip(": ")
@@ -301,10 +355,11 @@ class _Keeper:
         self._asked.add(lease)
         self._woken.set()
 
-    def stop(self) -> None:
+    def stop(self, seconds: float | None = None) -> None:
+        """End the thread; one that hangs is waited for no longer than so many seconds."""
         self._is_over.set()
         self._woken.set()
-        self._thread.join()
+        self._thread.join(seconds)
         if isinstance(self._met, BusyError | StorageError):  # the end of the session does what it could not
             self._met = None
 

@@ -427,7 +427,7 @@ def _hold_own(place: Place, lock: Path, stack: ExitStack) -> None:
     """The session's lock, at a moment at which no epoch gives way to the next."""
     while True:
         with ExitStack() as held:
-            held.enter_context(Lock(lock).hold(LOCK_SECONDS))
+            held.enter_context(Lock(lock).hold(_patience(place)))
             if place.layout is None or not is_turning(place.layout):
                 stack.push(held.pop_all())
                 return
@@ -441,10 +441,24 @@ def _queued(place: Place, author: Author, queue: Queue, stack: ExitStack) -> Pre
     for _ in range(PREPARED_AT_MOST):
         prepared = prepare(place.store, author.session)
         with ExitStack() as turn:
-            turn.enter_context(queue.hold(LOCK_SECONDS))
+            _take_turn(place, queue, turn)
             if prepared is None or prepared.for_main(place.store, place.store.ref(MAIN), prepared.theirs):
                 stack.push(turn.pop_all())
                 return prepared
     # Each time main gained something that has a say in it: then it is merged while the others wait.
-    stack.enter_context(queue.hold(LOCK_SECONDS))
+    _take_turn(place, queue, stack)
     return None
+
+
+def _take_turn(place: Place, queue: Queue, stack: ExitStack) -> None:
+    try:
+        stack.enter_context(queue.hold(_patience(place)))
+    except BusyError:
+        # The queue is for fairness alone, refs move by compare-and-swap: who ends goes past one who hangs in it.
+        if place.patience is None:
+            raise
+        place.patience = 0.0  # and waits for that one no more
+
+
+def _patience(place: Place) -> float:
+    return LOCK_SECONDS if place.patience is None else place.patience

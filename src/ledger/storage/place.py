@@ -25,7 +25,8 @@ class Place:
     `now` gives microseconds since 1970 and `random62` fresh random bits: the core takes both as
     arguments; `person` is the key of the session of whoever runs this process. `find_users` opens the
     ledger of the user's own, and makes it if it is told so. A ledger in memory has no layout, hence no
-    locks, queue, journal, heads or payloads.
+    locks, queue, journal, heads or payloads. `patience` is how long a write waits for another in seconds, where that is
+    not the usual time: who ends in a hurry has little of it, and then goes on out of turn.
     """
 
     store: EventStore
@@ -40,6 +41,7 @@ class Place:
     durability: str = "full"
     queue: Queue | None = None
     accepts_clock: bool = False
+    patience: float | None = None
     find_users: Callable[[bool], Place | None] = lambda _: None
     journals: dict[str, Journal] = field(default_factory=dict)
     _reader: TreeReader | None = None
