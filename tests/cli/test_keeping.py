@@ -176,6 +176,34 @@ def test_gc_packs_and_loses_nothing(ledger: Run) -> None:
     assert ledger("gc", "--full").out.startswith("ledger.git    ")
 
 
+def test_the_report_says_what_takes_room_and_changes_nothing(ledger: Run) -> None:
+    ledger("set", "a", "x")
+    before = answer(ledger, "du")
+    document = answer(ledger, "gc", "--report")
+    assert (document["parts"], document["bytes"]) == (before["parts"], before["bytes"])
+    assert document["days"] == [{"date": "2026-11-22", "events": 3}]
+    page = ledger("gc", "--report")
+    assert (page.code, page.err) == (0, "")
+    assert answer(ledger, "du") == before
+    heads = [line for line in page.out.splitlines() if line and not line.startswith(" ")]
+    assert heads == ["What takes room", "What is added", "What to do"]
+    assert "  2026-11-22      3 events  about " in page.out
+    assert page.out.endswith("What to do\n  nothing needs to be done\n")
+
+
+def test_the_report_names_the_command_that_helps(ledger: Run) -> None:
+    for number in range(70):
+        ledger("set", f"a/{number}", "x")
+    assert "\nWhat to do\n  ledger gc  gives back about 2." in ledger("gc", "--report").out
+    advice = answer(ledger, "gc", "--report")["advice"][0]
+    assert (advice["kind"], advice["do"]) == ("pack", "ledger gc")
+
+
+def test_the_report_goes_with_nothing_that_changes_anything(ledger: Run) -> None:
+    assert ledger("gc", "--report", "--full").code == 2
+    assert ledger("gc", "--report", "--truncate", "main", "--yes").code == 2
+
+
 def test_du_names_the_parts_the_largest_first(ledger: Run) -> None:
     document = answer(ledger, "du")
     assert document["bytes"] == sum(document["parts"].values())

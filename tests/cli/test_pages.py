@@ -117,6 +117,7 @@ ANSWERS = [
     ("backup", ["backup", "copy", "--json"]),
     ("forget", ["forget", "a", "--because", "x", "--json"]),
     ("gc", ["gc", "--json"]),
+    ("gc --report", ["gc", "--report", "--json"]),
     ("gc --truncate", ["gc", "--truncate", "main", "--json"]),
     ("du", ["du", "--json"]),
     ("schema", ["schema", "--json"]),

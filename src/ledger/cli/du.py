@@ -12,7 +12,7 @@ from ledger.cli.output import Output
 from ledger.cli.words import size
 from ledger.errors import DamageError
 
-_ABOUT = {
+ABOUT = {
     "ledger.git": "the events",
     "payloads.git": "attachments, and the code of checkpoints",
     "spool": "what waits to be recorded",
@@ -20,6 +20,7 @@ _ABOUT = {
     "index": "what can be rebuilt",
     "quarantine": "damaged files, moved aside",
     "heads": "where each ref was last seen",
+    "archive": "what earlier epochs held",
     "live": "which sessions run",
     "locks": "who may write",
     "logs": "the program's own logs",
@@ -46,5 +47,5 @@ def command(context: typer.Context) -> None:
 def _page(out: Output, parts: dict[str, int], total: int) -> Iterator[str]:
     for name, count in parts.items():
         if count:
-            yield f"{size(count):>10}  {name.ljust(14)}{out.paint(_ABOUT.get(name, ''), 'time')}".rstrip()
+            yield f"{size(count):>10}  {name.ljust(14)}{out.paint(ABOUT.get(name, ''), 'time')}".rstrip()
     yield f"{size(total):>10}  {out.paint('in all', 'title')}"

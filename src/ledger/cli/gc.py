@@ -10,6 +10,7 @@ import typer
 
 from ledger.cli.call import Call
 from ledger.cli.words import columns, size
+from ledger.errors import UsageError
 
 if TYPE_CHECKING:
     from ledger.storage.maintenance import Maintained
@@ -23,12 +24,16 @@ Truncate = Annotated[
 ]
 Because = Annotated[str, typer.Option("--because", help="Why they are cut off.", metavar="TEXT")]
 NoBundle = Annotated[bool, typer.Option("--no-bundle", help="Keep nothing of what is cut off; without, a bundle.")]
+Report = Annotated[
+    bool, typer.Option("--report", help="Say what takes room, how fast it grows and what would help; nothing changes.")
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Cut. Without this it is only shown, and nothing changes.")]
 
 
 def command(
     context: typer.Context,
     full: Full = False,
+    report: Report = False,
     truncate: Truncate = None,
     because: Because = "",
     no_bundle: NoBundle = False,
@@ -39,19 +44,30 @@ def command(
     With --truncate a new epoch begins from the state behind REV, which may be a time such as 90d. Nobody writes
     meanwhile; other clones go over to it when they bring it.
     """
-    from ledger.actions.find import main_tip
-    from ledger.storage.maintenance import gc
-
     call = Call.of(context)
+    if report and (full or truncate is not None):
+        raise UsageError("--report changes nothing, and goes with neither --full nor --truncate")
+    if report:
+        from ledger.cli.growth import answer as answer_growth
+
+        answer_growth(call)
+        return
     if truncate is not None:
         from ledger.cli.truncate import answer
 
         answer(call, truncate, because, bundled=not no_bundle, is_meant=yes)
         return
+    _pack(call, is_full=full)
+
+
+def _pack(call: Call, *, is_full: bool) -> None:
+    from ledger.actions.find import main_tip
+    from ledger.storage.maintenance import gc
+
     began = time.perf_counter()
     with call.ledger() as ledger:
         main_tip(ledger.place)  # one without a first event is no ledger yet
-        done = gc(ledger.layout, is_full=full)
+        done = gc(ledger.layout, is_full=is_full)
     document = {"repositories": [_document(one) for one in done], "seconds": round(time.perf_counter() - began, 6)}
     call.out.answer(document, lambda: _page(done))
 
