@@ -292,6 +292,7 @@ class AsyncSession:
     note = _of_session(Session.note)
     record = _of_session(Session.record)
     write = _of_session(Session.write)
+    checkpoint = _of_session(Session.checkpoint)
     publish = _of_session(Session.publish)
     renew = _of_session(Session.renew)
     release = _of_session(Session.release)

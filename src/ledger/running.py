@@ -102,6 +102,7 @@ class RunningSession(Session):
     note = _in_turn(Session.note)
     record = _in_turn(Session.record)
     write = _in_turn(Session.write)
+    checkpoint = _in_turn(Session.checkpoint)
     publish = _in_turn(Session.publish)
     renew = _in_turn(Session.renew)
     release = _in_turn(Session.release)

@@ -15,6 +15,7 @@ from tests.planted import body
 from ledger.actions.checkpoint import Checkpoint, checkpoint, checkpoint_if_changed, find_checkpoint, list_checkpoints
 from ledger.actions.health import health
 from ledger.actions.replay import replay
+from ledger.actions.roster import all_sessions
 from ledger.actions.session import Session
 from ledger.actions.working_tree import NO_ROOM, NO_TREE, OFF, keep, load
 from ledger.api import Ledger, create_ledger, open_ledger
@@ -86,6 +87,15 @@ def test_with_the_working_tree_it_holds_the_code_as_it_lies_there(here: Ledger, 
     assert (made.path, made.files, made.skipped, made.missing) == (str(project), 2, 0, "")
     assert made.head == git(project, "rev-parse", "HEAD").strip()
     assert file_in(here.place, made.worktree, "new.py") == b"new\n"
+
+
+def test_a_running_session_makes_one_too_and_enters_the_roster_with_it(here: Ledger, project: Path) -> None:
+    with here.run("claude-code", "running") as me:
+        made = me.checkpoint("it works", worktree=project)
+    assert (made.reason, made.title, made.files) == ("by hand", "it works", 1)
+    person = here.person()
+    assert person.checkpoint().session == person.id
+    assert person.id in all_sessions(here.place)
 
 
 def test_the_second_one_reads_only_what_changed(here: Ledger, project: Path) -> None:

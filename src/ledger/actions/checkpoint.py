@@ -28,6 +28,7 @@ from ledger.storage.switches import ALL, require_on
 from ledger.storage.tree import TreeReader
 
 TYPE = "checkpoint.created"
+BY_HAND = "by hand"
 LOCK_SECONDS = 60.0
 
 Append = Callable[[Writer], Appended]

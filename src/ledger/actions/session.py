@@ -21,6 +21,9 @@ from ledger.storage.files import touch
 from ledger.storage.place import Place
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ledger.actions.checkpoint import Checkpoint
     from ledger.actions.lease import Standing
     from ledger.core.leases import Lease
     from ledger.storage import live
@@ -191,6 +194,19 @@ class Session:
         from ledger.actions.lease import leased
 
         return leased(self._place, self, on, shared=shared, ttl=ttl, because=because, wait=wait)
+
+    def checkpoint(self, title: str = "", *, worktree: Path | None = None) -> Checkpoint:
+        """Pin where the session stands, verified, with the code of the working tree that begins at `worktree`.
+
+        Raises DamageError, and writes nothing, where what is stored is not what the events say. A working tree that
+        cannot be kept is no error: `missing` says why.
+        """
+        from ledger.actions.checkpoint import BY_HAND, checkpoint
+
+        def append(writer: Writer) -> Appended:
+            return self.write([writer])
+
+        return checkpoint(self._place, self.author, BY_HAND, worktree, title=title, append=append)
 
     def publish(self) -> str | None:
         """Bring what the session has of its own to main; main's new tip, or None if there was nothing."""

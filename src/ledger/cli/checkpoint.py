@@ -47,7 +47,6 @@ Paths = Annotated[
 To = Annotated[Path | None, typer.Option("--to", help="Into that folder, where nothing is overwritten.", metavar="DIR")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without this it is only shown, and nothing changes.")]
 
-BY_HAND = "by hand"
 SHORT = 18  # characters of an id that tell events of one millisecond apart
 _SHOWN = 40  # files that a page names
 _STYLES: dict[str, Style] = {
@@ -66,7 +65,7 @@ def create(context: typer.Context, title: Title = "", worktree: WithTree = None)
     folder, tracked files and untracked ones that are not ignored; what looks like a secret or exceeds 5 MiB is left
     out. The project's index, stash and refs are not touched.
     """
-    from ledger.actions.checkpoint import checkpoint
+    from ledger.actions.checkpoint import BY_HAND, checkpoint
 
     call = Call.of(context)
     words = text_given(title, "title")
