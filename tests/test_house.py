@@ -15,6 +15,7 @@ import tomllib
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pygit2
 import pytest
@@ -364,6 +365,54 @@ def test_a_hint_names_no_command_that_there_is_not() -> None:
     }
     assert named
     assert {(path, command) for path, command in named if command not in COMMANDS} == set()
+
+
+def commands_in(text: str) -> Iterator[list[str]]:
+    """The words of every command line of ours that a page shows, in a span of code or on a line of its own."""
+    shown = re.findall(r"`(ledger(?: [^`]+)?)`", text) + re.findall(r"^(?:\$ )?(ledger .+)$", text, re.MULTILINE)
+    for line in shown:
+        yield line.partition(" #")[0].partition("; ")[0].split()[1:]
+
+
+def unknown_in(words: list[str]) -> str:
+    """What of a command line there is not: its command, its part, or an option; empty where all is known."""
+    from ledger.cli import app
+
+    if not words or words == ["--version"]:
+        return ""
+    if words[0] not in app.COMMANDS:
+        return words[0]
+    command = app.load(words[0])
+    parts = getattr(command, "commands", {})
+    known = {option for each in (command, parts.get((*words, "", "")[1])) if each for option in options_of(each)}
+    if parts and words[1:] and not words[1].startswith("-") and words[1] not in parts:
+        return words[1]
+    return next((word for word in words[1:] if word.startswith("-") and word not in known), "")
+
+
+def options_of(command: Any) -> set[str]:
+    return {option for param in command.params for option in (*param.opts, *param.secondary_opts)}
+
+
+@pytest.mark.parametrize(
+    ("line", "unknown"),
+    [
+        ("gc --report --json", ""),
+        ("lease acquire PATH --wait 10m", ""),
+        ("checkpoint create --no-worktree", ""),
+        ("gone", "gone"),
+        ("lease take PATH", "take"),
+        ("gc --reprot", "--reprot"),
+    ],
+)
+def test_a_command_line_that_there_is_not_is_found(line: str, unknown: str) -> None:
+    assert unknown_in(line.split()) == unknown
+
+
+def test_the_guide_for_troubles_names_only_what_there_is() -> None:
+    named = list(commands_in((ROOT / "docs" / "troubleshooting.md").read_text()))
+    assert len(named) > 40
+    assert [(words, unknown_in(words)) for words in named if unknown_in(words)] == []
 
 
 # One line each of a person and of an agent: the least that an import can bring in.
