@@ -38,6 +38,7 @@ from ledger.storage.turning import is_turning
 
 MAX_ATTEMPTS = 64
 LOCK_SECONDS = 30.0
+HURRY_SECONDS = 3.0
 LEFT_SECONDS = 0.9  # a writer waits 1 s for a ref's lock before it asks whether a killed one left it
 UNQUEUED_LEFT_SECONDS = 60.0
 PREPARED_AT_MOST = 3
@@ -452,12 +453,15 @@ def _queued(place: Place, author: Author, queue: Queue, stack: ExitStack) -> Pre
 
 def _take_turn(place: Place, queue: Queue, stack: ExitStack) -> None:
     try:
-        stack.enter_context(queue.hold(_patience(place)))
+        stack.enter_context(queue.hold(LOCK_SECONDS if place.patience is None else place.patience / 2))
     except BusyError:
-        # The queue is for fairness alone, refs move by compare-and-swap: who ends goes past one who hangs in it.
-        if place.patience is None:
+        # The queue is for fairness alone, refs move by compare-and-swap: who ends goes past one who hangs in it, and
+        # waits for that one no more. Of many who do, each would spoil the others' attempts: they stand in a line too.
+        if place.patience is None or place.layout is None:
             raise
-        place.patience = 0.0  # and waits for that one no more
+        place.patience = 0.0
+        with suppress(BusyError):
+            stack.enter_context(Queue(place.layout.hurry_lock).hold(HURRY_SECONDS))
 
 
 def _patience(place: Place) -> float:

@@ -228,6 +228,11 @@ class Layout:
         return self.locks / "queue"
 
     @property
+    def hurry_lock(self) -> Path:
+        """The queue of those who end in a hurry while somebody hangs in the other."""
+        return self.locks / "hurry"
+
+    @property
     def drain_lock(self) -> Path:
         """Taken while the spool is listed and sorted by session."""
         return self.locks / "drain"
