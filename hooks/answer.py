@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
     except Exception as fault:  # noqa: BLE001 - whatever it is, the agent must go on
         from ledger.hooks.log import note
 
-        note(layout, _LOG, f"{agent} {event}: {type(fault).__name__}: {fault}")
+        note(layout, _LOG, f"{agent} {event}: {type(fault).__name__}: {fault}", what="answer.failed")
     return 0
 
 

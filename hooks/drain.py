@@ -57,7 +57,7 @@ def serve(layout: Layout, silence: float) -> None:
     except BusyError:
         _name_other(layout)
     except Exception as fault:  # noqa: BLE001 - nobody reads what this process would say at its end
-        note(layout, _LOG, _words(fault))
+        note(layout, _LOG, _words(fault), what="drain.failed")
 
 
 def run(layout: Layout, silence: float) -> None:
@@ -112,11 +112,11 @@ def _drained(layout: Layout, ledger: Ledger) -> set[str]:
     try:
         done = ledger.drain()
         for problem in done.unread:
-            note(layout, _LOG, problem)
+            note(layout, _LOG, problem, what="payload.unread", level="warning")
         look_ahead(ledger)
         _checkpoint(layout, ledger, done.due)
     except LedgerError as error:
-        note(layout, _LOG, _words(error))
+        note(layout, _LOG, _words(error), what="drain.refused", level="warning")
     return before & {one.path.name for one in spool.waiting(layout)}
 
 
@@ -128,7 +128,9 @@ def _checkpoint(layout: Layout, ledger: Ledger, due: Sequence[Due]) -> None:
         try:
             checkpoint_if_due(ledger.place, one)
         except LedgerError as error:
-            note(layout, _LOG, f"no checkpoint of {one.author.session}: {_words(error)}")
+            session = one.author.session
+            words = f"no checkpoint of {session}: {_words(error)}"
+            note(layout, _LOG, words, what="checkpoint.failed", level="warning", session=session)
 
 
 def _words(fault: Exception) -> str:
