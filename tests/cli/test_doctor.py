@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from tests.cli.conftest import Run
 
+from ledger.actions.storeroom import CHECKS
 from ledger.recording.payloads.dialects import DIALECTS
 from ledger.storage import spool
 from ledger.storage.layout import Layout
@@ -19,6 +20,9 @@ from ledger.storage.locks import Lock
 from ledger.testing import Clock
 
 HOOKS = len(DIALECTS["claude-code"].HOOKS)
+
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -44,6 +48,7 @@ def check(run: Run, name: str) -> dict[str, Any]:
     assert result.code == (0 if answer["ok"] else 1)
     (found,) = (one for one in answer["checks"] if one["name"] == name)
     assert found["ok"] == (found["fix"] == "")
+    assert (ROOT / found.pop("runbook")).is_file()
     return dict(found)
 
 
@@ -59,8 +64,9 @@ def test_where_all_is_well_it_says_so(project: Path, run: Run) -> None:
     assert lines[5:] == [
         "ok  spool                 can be written",
         "ok  rejected              none",
+        *(f"ok  {name:<21} in order" for name in CHECKS),
     ]
-    assert result.err == "Recording works.\n"
+    assert result.err == "Recording works, and the store is whole.\n"
 
 
 def test_a_probe_leaves_nothing_behind(project: Path, run: Run, layout: Layout) -> None:

@@ -16,6 +16,7 @@ from ledger.actions.install import Where
 from ledger.actions.install_git import TRAILER, git_hooks_status, git_shims
 from ledger.actions.probe import Probed, probe_all, probe_git
 from ledger.actions.registered import Registered, registered
+from ledger.actions.storeroom import storeroom
 from ledger.actions.trust import AGENT, BY_HAND, trust_of
 from ledger.errors import LedgerError
 from ledger.storage import spool, switches
@@ -30,6 +31,7 @@ _MICROS = 1_000_000
 _SILENT = "ledger"  # what the ledger's own hooks say of themselves
 
 MEND = "ledger up"
+OWN_PAGE = ("git hooks", "codex trust")
 
 
 class Check(NamedTuple):
@@ -39,6 +41,12 @@ class Check(NamedTuple):
     ok: bool
     detail: str
     fix: str = ""
+
+    @property
+    def runbook(self) -> str:
+        """The page in `docs/runbooks` that says more: of a check that each agent has, the same for all."""
+        last = self.name.split()[-1]
+        return self.name.replace(" ", "-") if self.name in OWN_PAGE else last
 
 
 def examine(place: Place, where: Where) -> Iterator[Check]:
@@ -54,6 +62,8 @@ def examine(place: Place, where: Where) -> Iterator[Check]:
     yield from _git(where, is_recording=recording.ok)
     yield from _spool(where.layout)
     yield from _gaps(place, where.layout)
+    for name, (wrong, fix) in storeroom(place, where.layout):
+        yield Check(name, not wrong, wrong or "in order", fix if wrong else "")
 
 
 def _switched_on(where: Where) -> Check:

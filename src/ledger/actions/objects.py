@@ -17,12 +17,13 @@ _DIGEST = 20
 def object_problems(layout: Layout) -> Iterator[Problem]:
     """Every file of objects, reachable or not, whose content is not what was written; payloads included."""
     for git_dir in layout.repositories:
-        for path in (*scan_loose(git_dir), *_damaged_packs(git_dir)):
+        for path in (*scan_loose(git_dir), *damaged_packs(git_dir)):
             name = str(path.relative_to(layout.root))
             yield Problem("damaged-object", None, name, "the file does not hold what was written")
 
 
-def _damaged_packs(git_dir: Path) -> list[Path]:
+def damaged_packs(git_dir: Path) -> list[Path]:
+    """The packs and indexes that do not end with the digest of what they hold."""
     files = sorted((git_dir / "objects" / "pack").glob("pack-*"))
     return [path for path in files if path.suffix in (".pack", ".idx") and not _is_whole(path)]
 

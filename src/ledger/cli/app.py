@@ -72,6 +72,7 @@ COMMANDS = {
     "off": Entry("Share", "off", "Turn a part of the ledger off, for every process at once."),
     "on": Entry("Share", "on", "Turn a part of the ledger on again."),
     "verify": Entry("Recover", "verify", "Prove that the state is what the events say."),
+    "repair": Entry("Recover", "repair", "Put right in the store what can be, and name what stays lost."),
     "recover": Entry("Recover", "recover", "Bring sessions back that have crashed or were damaged."),
     "replay": Entry("Recover", "replay", "Fold a session's events again and compare with what is stored."),
     "import": Entry("Exchange", "import_", "Take in the transcripts of past sessions."),
