@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -99,9 +100,10 @@ def test_what_is_kept_aside_is_worth_a_word_only_where_it_takes_much(kind: str) 
     assert growth(room(**{kind: MIB - 1}), 1).advice == ()
 
 
-def test_what_costs_nothing_is_advised_first() -> None:
+def test_what_costs_nothing_is_advised_first_and_what_costs_history_only_once_all_is_packed() -> None:
     found = growth(room(free=1, saved=MIB, checkpoints=MIB, **{"payloads.git": MIB, "ledger.git": MIB}), 1)
-    assert [one.kind for one in found.advice] == ["pack", "checkpoints", "truncate"]
+    assert [one.kind for one in found.advice] == ["pack", "checkpoints"]
+    assert [one.kind for one in replace(found, room=replace(found.room, saved=0)).advice] == ["checkpoints", "truncate"]
 
 
 def test_a_ledger_in_memory_takes_no_room_on_a_disk() -> None:

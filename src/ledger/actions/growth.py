@@ -97,7 +97,8 @@ class Growth:
         return tuple(self._advice())
 
     def _advice(self) -> Iterator[Advice]:
-        if self.room.saved >= _WORTH:
+        is_loose = self.room.saved >= _WORTH
+        if is_loose:
             yield Advice("pack", self.room.saved)
         kept: dict[Kind, int] = {
             "checkpoints": self.room.checkpoints,
@@ -107,7 +108,8 @@ class Growth:
         for kind, taken in kept.items():
             if taken >= _WORTH and taken * _SHARE >= self.room.total:
                 yield Advice(kind, taken)
-        if self.full_in is not None and self.full_in < _SOON:
+        # Loose, an event takes up to a hundred times as much: how soon the disk is full is told once it is packed.
+        if not is_loose and self.full_in is not None and self.full_in < _SOON:
             yield Advice("truncate", self.room.parts["ledger.git"])
 
 
@@ -128,7 +130,8 @@ def _room(layout: Layout) -> Room:
     loose = [one for git_dir in layout.repositories for one in _loose(git_dir)]
     allocated = sum(one.st_blocks * 512 for one in loose)
     # Alone, an object takes whole blocks of the disk, and one folder in 256. In a pack it takes at most what it holds;
-    # how much less, as a delta, is known only to who packs (measured: of 1,000 events 31 MB went, this says 19).
+    # how much less, as a delta, is known only to who packs. Measured: of 150 events 4.0 MB went and this says 3.8, of
+    # 1,000 31 and 19, of 10,000 whose keys lie in one folder 1,406 and 184.
     unused = allocated - sum(one.st_size for one in loose if S_ISREG(one.st_mode))
     with refusals(layout.root):
         disk = os.statvfs(layout.root)

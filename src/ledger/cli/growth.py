@@ -21,7 +21,7 @@ _DO: dict[Kind, str] = {
     "truncate": "ledger gc --truncate 90d",
 }
 _WHY: dict[Kind, str] = {
-    "pack": "gives back about {}, or more",
+    "pack": "gives back about {}, or much more; then look again",
     "checkpoints": "the code of checkpoints takes {}",
     "archive": "what earlier epochs held takes {}",
     "quarantine": "damaged files take {}",
@@ -92,7 +92,7 @@ def _rate(growth: Growth) -> str:
     free = f"{size(growth.room.free)} free"
     if growth.full_in is None:
         return f"{free}, and nothing is added"
-    return f"{size(growth.bytes_a_day)} a day; {free}, full in {_span(growth.full_in)}"
+    return f"{size(growth.bytes_a_day)} a day; {free}, full in {_span(growth.full_in)} if all goes on so"
 
 
 def _span(days: int) -> str:
