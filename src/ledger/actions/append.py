@@ -29,6 +29,7 @@ from ledger.storage.layout import MAIN, PRIVATE, private_ref, session_ref
 from ledger.storage.locks import Lock
 from ledger.storage.loose import quarantine
 from ledger.storage.place import Place
+from ledger.storage.pressure import require_room
 from ledger.storage.queue import Queue
 from ledger.storage.refs import left_locks
 from ledger.storage.store import Oid
@@ -418,6 +419,7 @@ def _taking_turns(place: Place, author: Author, *, shared: bool) -> Iterator[Pre
     require_on(place.layout, ALL)
     with ExitStack() as stack:
         if place.layout is not None:
+            require_room(place.layout)
             _hold_own(place, place.layout.session_lock(author.session), stack)
         prepared = _queued(place, author, place.queue, stack) if shared and place.queue is not None else None
         require_on(place.layout, ALL)  # who waited may have been stopped meanwhile

@@ -30,6 +30,7 @@ from ledger.storage.layout import Layout
 from ledger.storage.locks import Lock
 from ledger.storage.numbered import Numbered
 from ledger.storage.place import Place
+from ledger.storage.pressure import require_room
 from ledger.storage.seen import Seen
 from ledger.storage.switches import ALL, is_off
 
@@ -71,6 +72,7 @@ def drain(place: Place, *, wait: float = LOCK_SECONDS, most_tail: int | None = N
         return Drained()
     if is_off(layout, ALL):
         return Drained(waiting=len(spool.waiting(layout)))
+    require_room(layout)
     fold.refuse_newer(reader_at(place))
     account = _Account()
     left: set[str] = set()

@@ -19,12 +19,12 @@ from ledger.errors import LedgerError
 from ledger.storage.files import storage_error
 from ledger.storage.layout import MAIN, SESSIONS, Layout, session_of
 from ledger.storage.place import Place
+from ledger.storage.pressure import LOW, require_room, room
 from ledger.storage.spool import waiting
 from ledger.storage.switches import ALL, HOOKS, NAMES, STOPPED, SYNC, switches
 
 _NAMED = 5
 _CROWDED = 0.8
-_ROOM = 256 * 1024  # bytes that a write may need: those of the largest event, in the journal and in an object
 
 
 class Spool(NamedTuple):
@@ -47,6 +47,7 @@ def health(place: Place, present: Sequence[Present]) -> list[str]:
     return [
         *_switched_off(place, NAMES),
         *_unwritable(place),
+        *_pressed(place),
         *_rewritten(place),
         *_lines(place),
         *_left_behind(place),
@@ -93,15 +94,23 @@ def _refuse_disk(place: Place) -> None:
 
 def refusal(layout: Layout) -> int | None:
     """How the disk would refuse a write, as far as can be seen without one; None where it would not."""
-    disk = os.statvfs(layout.root)
-    if disk.f_flag & os.ST_RDONLY:
-        return errno.EROFS
+    found = room(layout)
+    if found.fault == errno.EROFS:
+        return found.fault
     if not all(os.access(folder, os.W_OK | os.X_OK) for folder in (layout.root, layout.git_dir)):
         return errno.EACCES
-    # What a disk keeps back, it keeps for root; some disks count no blocks, or no files.
-    room = disk.f_frsize * (disk.f_bfree if os.geteuid() == 0 else disk.f_bavail)
-    is_full = (disk.f_blocks and room < _ROOM) or (disk.f_files and not disk.f_ffree)
-    return errno.ENOSPC if is_full else None
+    return found.fault
+
+
+def _pressed(place: Place) -> Iterator[str]:
+    if place.layout is None:
+        return
+    if room(place.layout).level == "low":
+        yield LOW
+    try:
+        require_room(place.layout)
+    except LedgerError as error:
+        yield _in_words(error)
 
 
 def _rewritten(place: Place) -> Iterator[str]:

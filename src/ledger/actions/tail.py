@@ -21,6 +21,7 @@ from ledger.recording import transcripts
 from ledger.recording.adapter import Transcript
 from ledger.recording.shapes import name
 from ledger.storage.place import Place
+from ledger.storage.pressure import keeps_attachments
 from ledger.storage.seen import Seen, Tailed
 from ledger.storage.spool import Captured
 
@@ -90,7 +91,7 @@ def _read(place: Place, seen: Seen, file: BinaryIO, path: str, tail: Tail, most:
     before = known.size if known is not None and _digest(file, known.size) == known.digest else 0
     if known is not None and before == size and known.is_over >= tail.is_over:
         return TailRead()
-    if most is not None and size - before > most:
+    if (most is not None and size - before > most) or not keeps_attachments(place.layout):
         return TailRead(is_left=True)
     file.seek(0)
     content = hashlib.blake2b(digest_size=16)

@@ -23,6 +23,7 @@ from ledger.storage.layout import Layout
 from ledger.storage.nesting import Entry, Put, read_tree
 from ledger.storage.payloads import PayloadStore
 from ledger.storage.place import Place
+from ledger.storage.pressure import LOW, keeps_attachments
 from ledger.storage.program import require_git, run_git
 from ledger.storage.stats import Stats, read_stats, write_stats
 from ledger.storage.store import Kind, Oid
@@ -143,6 +144,8 @@ class _Keeping:
     def run(self, session: str, words: str, progress: Progress | None) -> Kept:
         if not self.config.max_checkpoints:
             return Kept(missing=OFF)
+        if not keeps_attachments(self.layout):
+            return Kept(missing=LOW)
         try:
             seen = self.look()
         except (RefusedError, StorageError) as error:  # git's own words on the project's repository, or too many files
