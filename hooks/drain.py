@@ -115,9 +115,19 @@ def _drained(layout: Layout, ledger: Ledger) -> set[str]:
             note(layout, _LOG, problem, what="payload.unread", level="warning")
         look_ahead(ledger)
         _checkpoint(layout, ledger, done.due)
+        _maintain(layout)
     except LedgerError as error:
         note(layout, _LOG, _words(error), what="drain.refused", level="warning")
     return before & {one.path.name for one in spool.waiting(layout)}
+
+
+def _maintain(layout: Layout) -> None:
+    """Pack what has come to lie loose, behind everything else; whoever packs already is left to it."""
+    from ledger.storage import maintenance
+
+    if maintenance.is_due(layout):
+        with suppress(BusyError):
+            maintenance.gc(layout)
 
 
 def _checkpoint(layout: Layout, ledger: Ledger, due: Sequence[Due]) -> None:

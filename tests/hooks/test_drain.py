@@ -17,7 +17,7 @@ from tests.actions.payloads import Claude, types
 from ledger.api import create_ledger, open_ledger
 from ledger.core import fold
 from ledger.hooks import drain as behind
-from ledger.storage import spool
+from ledger.storage import maintenance, spool
 from ledger.storage.layout import Layout
 from ledger.storage.locks import Lock
 
@@ -60,6 +60,20 @@ def test_it_makes_a_checkpoint_where_a_turn_has_changed_the_code(layout: Layout,
     process = begun(layout, 0)
     assert process.wait(20) == 0
     assert of_session(layout, claude.session)[-1] == "checkpoint.created"
+
+
+def test_it_packs_what_has_come_to_lie_loose(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maintenance, "LOOSE_AT_MOST", 0)
+    with open_ledger(layout.root) as ledger:
+        for number in range(200):
+            ledger.person().set("k", number)
+    until(lambda: maintenance.is_due(layout))
+    Claude(layout).start()
+    behind.run(layout, 0.1)
+    assert maintenance.figures(layout.git_dir).loose == 0
+    assert not maintenance.is_due(layout)  # it was looked after just now
+    with open_ledger(layout.root) as ledger:
+        assert ledger.get("k").entry.cell.value == 199
 
 
 def test_it_drains_what_waits_and_what_comes_later_and_goes(layout: Layout) -> None:
