@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import importlib.resources
 import importlib.util
 import json
 import os
+import pkgutil
 import re
+import re._parser as sre_parser  # type: ignore[import-not-found]
 import shutil
 import subprocess
 import sys
@@ -22,6 +26,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import ledger
 from ledger import errors
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -135,6 +140,51 @@ def test_a_module_off_its_floor_is_found(
 
 
 # The packages
+
+
+def patterns_in(value: object) -> Iterator[re.Pattern[Any]]:
+    """Every compiled pattern in a value of a module: by itself, in a container, or in a record."""
+    if isinstance(value, re.Pattern):
+        yield value
+    elif isinstance(value, (tuple, list, set, frozenset)):
+        for part in value:
+            yield from patterns_in(part)
+    elif isinstance(value, dict):
+        yield from patterns_in(list(value.values()))
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        yield from patterns_in([getattr(value, field.name) for field in dataclasses.fields(value)])
+
+
+def repeats_a_group_possessively(pattern: re.Pattern[Any]) -> bool:
+    """Whether `++`, `*+`, `?+` or `{m,n}+` stands behind more than one character or class."""
+    single = {"LITERAL", "NOT_LITERAL", "ANY", "IN"}
+
+    def search(parsed: Any) -> bool:
+        if isinstance(parsed, (tuple, list)) or hasattr(parsed, "data"):
+            parts = list(parsed)
+            if len(parts) == 2 and str(parts[0]) == "POSSESSIVE_REPEAT":
+                repeated = list(parts[1][2])
+                if len(repeated) != 1 or str(repeated[0][0]) not in single:
+                    return True
+            return any(search(part) for part in parts)
+        return False
+
+    return search(sre_parser.parse(pattern.pattern, pattern.flags))
+
+
+def test_no_pattern_repeats_a_group_possessively() -> None:
+    # Python before 3.11.5, Debian's among them, may miss a match there (CPython issue 106052): a secret went by.
+    assert repeats_a_group_possessively(re.compile(r"(?:ab|c)++"))
+    assert not repeats_a_group_possessively(re.compile(r"(?>(?:ab|c)*)[x-z]++"))
+    found: dict[str, int] = {}
+    for module in pkgutil.walk_packages(ledger.__path__, "ledger."):
+        if module.name.endswith("__main__") or module.name.startswith("ledger.hooks"):
+            continue
+        for name, value in vars(importlib.import_module(module.name)).items():
+            for pattern in patterns_in(value):
+                found[f"{module.name}.{name}"] = found.get(f"{module.name}.{name}", 0) + 1
+                assert not repeats_a_group_possessively(pattern), f"{module.name}.{name}: {pattern.pattern}"
+    assert sum(found.values()) > 300
 
 
 def files_under(folder: Path) -> dict[str, bytes]:

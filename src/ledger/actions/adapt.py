@@ -27,9 +27,9 @@ LONGEST = 64 * 1024 * 1024
 HEAD = 64 * 1024  # bytes that are kept of a longer one
 
 _LATEST = 253_402_300_799_999_999  # the last microsecond that a time can be written for
-_IDENTITY = re.compile(r'("[^"\\]{0,64}e-?_?mail[^"\\]{0,64}"\s*:\s*)"(?:[^"\\]|\\.)*+"?', re.IGNORECASE)
+_IDENTITY = re.compile(r'("[^"\\]{0,64}e-?_?mail[^"\\]{0,64}"\s*:\s*)"(?>(?:[^"\\]++|\\.)*)"?', re.IGNORECASE)
 # From where a word begins only: a payload may be one word of 64 MiB.
-_ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]{1,63}+(?:\.[\w-]{1,63}+)++")
+_ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]{1,63}+(?>(?:\.[\w-]{1,63}+)+)")
 _ENDS = re.compile(rb"[\s\"]")
 
 Recognise = Callable[[Payload, str], Dialect]

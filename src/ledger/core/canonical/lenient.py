@@ -27,7 +27,7 @@ _RAW_RULES = {
     "\ufeff": "a byte order mark is not allowed; save the text as UTF-8 without one",
     **dict.fromkeys("\x85\u2028\u2029", "this line separator is not allowed; end the line with LF"),
 }
-_SURROGATE_PAIR = re.compile(r"(?<!\\)((?:\\\\)*+)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+_SURROGATE_PAIR = re.compile(r"(?<!\\)((?>(?:\\\\)*))\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 
 # The core schema of YAML 1.2, less what few people mean as a number: 014, 0o14 and 0x1F stay text.
 _CONSTANTS: dict[str, bool | None] = {

@@ -14,7 +14,7 @@ from ledger.errors import InvalidError, Problem
 
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _FLOAT = re.compile(r"-?[0-9]{1,17}\.[0-9]{1,24}(?:e[-+][0-9]{2,3})?")
-_QUOTED = re.compile(r"'(?:[^']|'')*+'|\"(?:[^\"\\]|\\.)*+\"")
+_QUOTED = re.compile(r"'(?>(?:[^']++|'')*)'|\"(?>(?:[^\"\\]++|\\.)*)\"")
 _ESCAPE = re.compile(r'\\(?:([ntr"\\])|x([0-9A-F]{2})|u([0-9A-F]{4})|U(00(?:0[0-9A-F]|10)[0-9A-F]{4}))')
 _ESCAPED_LETTERS = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\"}
 _NOT_A_PLAIN_KEY = frozenset(["", "'", '"', " "])

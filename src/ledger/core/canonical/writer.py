@@ -41,7 +41,7 @@ class _Shapes(NamedTuple):
 
 
 def _shapes(wide: str, wide_or_space: str) -> _Shapes:
-    # Possessive quantifiers throughout: no text can make these search backwards.
+    # Possessive quantifiers and atomic groups throughout: no text can make these search backwards.
     return _Shapes(
         plain=re.compile(
             rf"{_UUID}\Z|"
@@ -51,7 +51,7 @@ def _shapes(wide: str, wide_or_space: str) -> _Shapes:
         one_line=re.compile(rf"[ -~{wide_or_space}]*+"),
         literal=re.compile(
             rf"[!-~{wide_or_space}][\t -~{wide_or_space}]*+"
-            rf"(?:\n++ *+[!-~{wide_or_space}][\t -~{wide_or_space}]*+)*+\n*+"
+            rf"(?>(?:\n++ *+[!-~{wide_or_space}][\t -~{wide_or_space}]*+)*)\n*+"
         ),
         escaped=re.compile(rf"[^ !#-\[\]-~{wide_or_space}]"),
     )

@@ -28,7 +28,7 @@ SEPARATOR = (
 # as many closes it; a backslash inside the value is written with twice as many and two more.
 _QUOTED = (
     r"(?P<depth>\\*+)(?P<mark>[\"'`]|u0022|u0027)"
-    r"(?P<quoted>(?:(?P=depth)(?P=depth)\\\\|(?!(?P=depth)(?P=mark))(?:\\++[^\\\n]|[^\\\n])){1,2000}+)"
+    r"(?P<quoted>(?>(?:(?P=depth)(?P=depth)\\\\|(?!(?P=depth)(?P=mark))(?:\\++[^\\\n]|[^\\\n])){1,2000}))"
     r"(?P=depth)(?P=mark)"
 )
 # Escapes that stand for a character a bare value may hold; \n, \u0026 (&), \u003c (<) and the like end it.
@@ -38,7 +38,7 @@ _BARE_CHAR = r"[^\s\"'`\\,;&<>|(){}\[\]]"
 _INNER_AMPERSAND = r"&(?![&\s]|[\w.\[\]%-]{1,40}=|[a-z]{2,6};)"
 _BARE = (
     rf"(?P<bare>(?={_BARE_CHAR}|{BARE_ESCAPE})"
-    rf"{_BARE_CHAR}{{0,4096}}+(?:(?:{BARE_ESCAPE}|{_INNER_AMPERSAND}){_BARE_CHAR}{{0,512}}+){{0,16}}+)"
+    rf"{_BARE_CHAR}{{0,4096}}+(?>(?:(?:{BARE_ESCAPE}|{_INNER_AMPERSAND}){_BARE_CHAR}{{0,512}}+){{0,16}}))"
 )
 # `"input_tokens":1234,` stands in every line of some transcripts; failing here is five times as fast.
 _COUNT = r"s?\\*\"?[ ]?:[ ]?\d{1,19}[,}\s\\]"

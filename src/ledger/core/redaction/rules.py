@@ -76,13 +76,14 @@ _SLASH = r"(?:\\*/)"
 _BREAK = r"(?:\s|\\+[nrt]|\\+u000[aAdD9])"
 # Between two lines of a key: the break, the quotes of code that joins strings, line numbers, quoting marks.
 _LINE_NUMBER = rf"(?<=[\s\\nrt>]){_BREAK}*\d{{1,6}}(?:→|\\+u2192|[:|\t])"
-_LINE_BREAK = rf"(?:{_BREAK}|\\*[\"']{_BREAK}*[+,.]?{_BREAK}*\\*[\"']|{_LINE_NUMBER}|[>|]){{1,40}}+"
+_LINE_BREAK = rf"(?>(?:{_BREAK}|\\*[\"']{_BREAK}*[+,.]?{_BREAK}*\\*[\"']|{_LINE_NUMBER}|[>|]){{1,40}})"
 # The arguments of one command: up to its end, and on to the next line behind a backslash alone.
 _ARGUMENTS = r"(?:[^\n\\;&|]|\\+\r?\n|\\++(?![nr])[^\n]|\\{3,}[nr](?=[ \t]*-)){0,300}?"
 _PEM_HEAD = r"-{4,5} ?BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)? ?-{4,5}"
-_PEM_BODY = r"(?:\\++[^\s]|[^-\"'{}\\]|-(?!---)|[\"']\s*[+,.]?\s*[\"']){0,16000}+"
+_PEM_BODY = r"(?>(?:\\++[^\s]|[^-\"'{}\\]|-(?!---)|[\"']\s*[+,.]?\s*[\"']){0,16000})"
 _PEM_TAIL = r"-{4,5} ?END [A-Z0-9 ]{0,50}-{4,5}"
-_PEM_REST = rf"(?:{_LINE_BREAK}(?:[A-Z][A-Za-z-]{{2,20}}: [^\s\"'\\]{{1,80}}|(?:[A-Za-z0-9+]|\\*/){{16,}}+={{0,2}}))*+"
+_PEM_LINE = r"(?:[A-Z][A-Za-z-]{2,20}: [^\s\"'\\]{1,80}|(?>(?:[A-Za-z0-9+]|\\*/){16,})={0,2})"
+_PEM_REST = rf"(?>(?:{_LINE_BREAK}{_PEM_LINE})*)"
 _PEM_LAST = rf"(?:{_LINE_BREAK}[A-Za-z0-9+/]{{1,15}}={{1,2}})?"
 
 
@@ -249,7 +250,7 @@ _CLOUDS = (
         ("signature=", "sig="),
         re.compile(
             r"(?i:(?:(?<=amz-)|(?<=goog-))signature)=(?P<secret>[0-9a-f]{64,512}+)"
-            r"|(?<![A-Za-z])sig=(?P<quoted>(?:[A-Za-z0-9+/]|%(?!3[dD])){40,128}+(?:=|%3[dD]))"
+            r"|(?<![A-Za-z])sig=(?P<quoted>(?>(?:[A-Za-z0-9+/]|%(?!3[dD])){40,128})(?:=|%3[dD]))"
         ),
         sample=f"https://x.blob.core.windows.net/c?sv=2022-11-02&{'sig'}={_MIXED[:43]}%3D",
         benign="https://x.blob.core.windows.net/c?sv=2022-11-02&sig=abc&config=9f3a7c1e",
@@ -522,7 +523,7 @@ _CHAT_AND_MAIL = (
         "slack-webhook",
         ("hooks.slack.com",),
         re.compile(
-            rf"hooks\.slack\.com{_SLASH}(?:services|workflows|triggers){_SLASH}(?P<secret>(?:[A-Za-z0-9+]|{_SLASH}){{20,200}}+)"
+            rf"hooks\.slack\.com{_SLASH}(?:services|workflows|triggers){_SLASH}(?P<secret>(?>(?:[A-Za-z0-9+]|{_SLASH}){{20,200}}))"
         ),
         sample=f"https://hooks.slack.com/{'services'}/T{_UPPER[:9]}/B{_UPPER[:9]}/{_MIXED[:24]}",
         benign="https://hooks.slack.com/services/… is where the hook goes",
@@ -530,7 +531,7 @@ _CHAT_AND_MAIL = (
     Rule(
         "teams-webhook",
         ("webhook.office.com",),
-        re.compile(rf"webhook\.office\.com{_SLASH}webhookb2{_SLASH}(?P<secret>(?:[A-Za-z0-9@-]|{_SLASH}){{80,400}}+)"),
+        re.compile(rf"webhook\.office\.com{_SLASH}webhookb2{_SLASH}(?P<secret>(?>(?:[A-Za-z0-9@-]|{_SLASH}){{80,400}}))"),
         sample=f"https://acme.webhook.office.com/webhookb2/{_UUID}@{_UUID}/Incoming{'Webhook'}/{_HEX[:32]}/{_UUID}",
         benign="https://acme.webhook.office.com/webhookb2/<id>",
     ),
@@ -775,7 +776,7 @@ _CARRIERS = (
     Rule(
         "bearer-token",
         ("bearer",),
-        re.compile(r"(?i:bearer)(?:[ \t]{1,4}|%20|\+)(?P<secret>(?:[A-Za-z0-9._~+=-]|\\*/){16,}+)"),
+        re.compile(r"(?i:bearer)(?:[ \t]{1,4}|%20|\+)(?P<secret>(?>(?:[A-Za-z0-9._~+=-]|\\*/){16,}))"),
         sample=f"Authorization: {'Bearer'} {_MIXED[:40]}",
         benign="Authorization: Bearer <access-token>, the bearer authentication-scheme of RFC-6750",
         accept=_accept_bearer,
@@ -803,7 +804,7 @@ _CARRIERS = (
         "url-password",
         ("://", "\\/\\"),
         re.compile(
-            rf"{_AUTHORITY}{_URL_CHAR}{{0,200}}+:(?P<secret>(?:{_URL_CHAR}|:|@(?=[^\s/\"'\\@]{{0,200}}@)){{1,300}}+)@"
+            rf"{_AUTHORITY}(?>{_URL_CHAR}{{0,200}}):(?P<secret>(?>(?:{_URL_CHAR}|:|@(?=[^\s/\"'\\@]{{0,200}}@)){{1,300}}))@"
         ),
         sample=f"postgres://app:{'s3cr'}-{_MIXED[:8]}@db.internal:5432/app",
         benign="postgres://${DB_USER}:${DB_PASSWORD}@localhost:5432/app and http://localhost:8080/@scope/name",
