@@ -246,7 +246,7 @@ def test_an_operation_that_is_killed_loses_nothing_and_ends_well_the_next_time(
     template: Path, tmp_path: Path, operation: str
 ) -> None:
     ends = Counter(sweep(template, tmp_path, operation, "signal=KILL", most=2))
-    assert ends["killed"] > 0
+    assert ends["killed"] + ends["told"] > 0  # told: it was a git under it that was killed
 
 
 @pytest.mark.slow
