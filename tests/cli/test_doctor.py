@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.actions.payloads import Claude
 from tests.cli.conftest import Run
 
 from ledger.actions.storeroom import CHECKS
@@ -101,7 +103,8 @@ def test_a_probe_of_gits_hooks_runs_nothing_that_is_the_users(project: Path, run
 def test_what_a_probe_was_given_to_read_goes_with_it(project: Path, run: Run, layout: Layout) -> None:
     run("set", "auth/decision", "device flow")
     for _ in range(2):
-        assert run("doctor").code == 0
+        result = run("doctor")
+        assert result.code == 0, result.out
         assert [one.event for one in spool.waiting(layout)] == []
         assert spool.rejected(layout) == []
     assert run("inject", "--show").out == ""
@@ -189,6 +192,29 @@ def test_files_that_are_no_payloads_are_named(project: Path, run: Run, layout: L
 def test_hooks_that_fired_and_left_no_event_are_a_gap(project: Path, run: Run, layout: Layout, clock: Clock) -> None:
     spool.count(layout, "claude-code", "Stop", "x")
     assert check(run, "claude-code events")["detail"] == "its hooks have fired, and no event came of it"
+
+
+def test_a_single_payload_that_was_lost_among_others_is_named(project: Path, run: Run, layout: Layout) -> None:
+    claude = Claude(layout)
+    for _ in range(3):
+        spool.count(layout, "claude-code", "PostToolUse", "x")
+        claude.use(f"toolu_{_}")
+    run("status")
+    fired = layout.spool / "fired" / "claude-code~PostToolUse"
+    os.utime(fired, (0, 0))
+    assert check(run, "claude-code events")["ok"]
+    spool.count(layout, "claude-code", "PostToolUse", "x")  # a hook that was killed before it kept anything
+    assert "came to anything" not in check(run, "claude-code events")["detail"]  # it may be at work
+    os.utime(fired, (0, 0))
+    found = check(run, "claude-code events")
+    assert found["detail"] == "fired, and no payload came to anything: PostToolUse: 1 of 4"
+    shutil.rmtree(layout.spool / "done")
+    assert check(run, "claude-code events")["detail"] != found["detail"]
+    claude.use("toolu_new")
+    spool.count(layout, "claude-code", "PostToolUse", "x")
+    run("status")
+    os.utime(fired, (0, 0))
+    assert "came to anything" not in check(run, "claude-code events")["detail"]
 
 
 def test_hooks_that_fired_and_became_events_are_no_gap(project: Path, run: Run, layout: Layout) -> None:

@@ -202,3 +202,36 @@ def test_a_spool_that_cannot_be_read_is_no_empty_one(layout: Layout, monkeypatch
     (layout.spool / "new").symlink_to("new")  # a link to itself: even root cannot read it
     with pytest.raises(StorageError):
         spool.waiting(layout)
+
+
+def test_what_came_to_something_is_counted_once_however_often_it_is_met(layout: Layout) -> None:
+    hook = ("codex", "Stop")
+    for _ in range(3):
+        spool.count(layout, *hook, "x")
+    first, second, _ = (spool.put(layout, *hook, 1, b"{}") for _ in range(3))
+    assert spool.came_to_something(layout) == {}
+    raw = spool.read(first)
+    spool.done(first)
+    assert spool.came_to_something(layout) == {hook: 1}
+    first.path.write_bytes(raw)  # who was killed before it was gone meets it again
+    spool.done(first)
+    spool.discard(second)
+    assert spool.came_to_something(layout) == {hook: 1}
+
+
+def test_a_hook_that_fired_before_anybody_counted_begins_with_what_it_has(layout: Layout) -> None:
+    hook = ("codex", "Stop")
+    for _ in range(10):
+        spool.count(layout, *hook, "x")
+    spool.done(spool.put(layout, *hook, 1, b"{}"))
+    assert spool.came_to_something(layout) == {hook: 10}
+
+
+def test_a_long_tally_is_made_short_and_says_the_same(layout: Layout) -> None:
+    hook = ("codex", "Stop")
+    waits = spool.put(layout, *hook, 1, b"{}")
+    for number in range(1_000):
+        spool.count(layout, *hook, "x")
+        spool.done(waits._replace(path=waits.path.with_name(f"gone-{number}"), id=f"id-{number:010}-{'x' * 20}"))
+    assert spool.came_to_something(layout) == {hook: 1_000}
+    assert (layout.spool / "done" / "codex~Stop").stat().st_size < 20_000

@@ -6,7 +6,8 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from statistics import median
 from typing import NamedTuple
@@ -26,6 +27,7 @@ from ledger.storage.place import Place
 _SECONDS = 20.0
 _LOOKED_AT = 5000  # commits among which an agent's last event is looked for
 _SLACK = 600.0  # seconds that an agent may fire hooks which tell nothing new
+_AT_WORK = 10.0  # seconds that a hook may take at most
 _LISTED = 5
 _MICROS = 1_000_000
 _SILENT = "ledger"  # what the ledger's own hooks say of themselves
@@ -194,15 +196,37 @@ def _writable(layout: Layout) -> Check:
 
 
 def _gaps(place: Place, layout: Layout) -> Iterator[Check]:
-    """For each agent whose hooks have fired: whether what it told last has become events."""
+    """For each agent whose hooks have fired: whether each payload, and the last one of all, came to something."""
     waiting = {one.agent for one in spool.waiting(layout)}
     fired = [hook for hook, count in spool.fired(layout).items() if count.fired and hook[0] not in (_SILENT, "git")]
+    lost = _lost(layout, fired)
     for agent in dict.fromkeys(agent for agent, _ in fired):
+        missing = [f"{event}: {number} of {of}" for (whose, event), (number, of) in lost.items() if whose == agent]
+        if missing:
+            fix = f"look into {layout.logs / 'drain.log'}; to count anew from here: rm -r {layout.spool / 'done'}"
+            yield Check(f"{agent} events", False, f"fired, and no payload came to anything: {'; '.join(missing)}", fix)
+            continue
         last = max(_modified(layout, hook) for hook in fired if hook[0] == agent)
         recorded = _last_event(place, agent)
         ok = agent in waiting or (recorded is not None and last - recorded <= _SLACK)
         detail = "what fired is recorded" if ok else "its hooks have fired, and no event came of it"
         yield Check(f"{agent} events", ok, detail, "" if ok else f"look into {layout.logs / 'drain.log'}")
+
+
+def _lost(layout: Layout, hooks: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, int]]:
+    """Of each hook that kept more payloads than came to something or wait: how many are missing, of how many.
+
+    A hook counts itself before it keeps what it was given, so one that fired just now is not judged.
+    """
+    kept, came, waiting = spool.fired(layout), spool.came_to_something(layout), spool.waiting(layout)
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for hook in hooks:
+        if hook not in came or time.time() - _modified(layout, hook) < _AT_WORK:
+            continue
+        missing = kept[hook].fired - came[hook] - sum((one.agent, one.event) == hook for one in waiting)
+        if missing > 0:
+            found[hook] = missing, kept[hook].fired
+    return found
 
 
 def _modified(layout: Layout, hook: tuple[str, str]) -> float:

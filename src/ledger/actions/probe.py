@@ -179,7 +179,7 @@ def _cleaned(layout: Layout, agents: Mapping[str, str]) -> Iterator[None]:
         sessions = {str(SessionId.of(agent, session)) for session, agent in agents.items()}
         # What was given to read is noted down by the ledger's own id of the session.
         for one in _of(layout, [*agents, *sessions]):
-            spool.done(one)
+            spool.discard(one)
         for path in _told(layout):
             if path.name in sessions:
                 path.unlink(missing_ok=True)

@@ -27,6 +27,8 @@ WORD = re.compile(r"[A-Za-z0-9_-]{1,40}")  # an agent, or an event
 _NAME = re.compile(rf"({WORD.pattern})~({WORD.pattern})~([0-9]{{1,10}})~([A-Za-z0-9-]{{1,64}})")
 _REASON = ".reason"
 _LEFT = 7 * 86_400  # seconds
+_DONE = "done"  # the folder of the tallies
+_LONGEST = 16 * 1024  # bytes of a tally, before it is shortened
 
 Mark = Literal["x", "o", "p"]  # kept; passed over for LEDGER_OFF; passed over while hooks are switched off
 
@@ -119,9 +121,28 @@ def read(captured: Captured, at_most: int = -1) -> bytes:
 
 
 def done(captured: Captured) -> None:
-    """Forget a payload: it is in the ledger."""
+    """Forget a payload: it is in the ledger, or set aside; and count it among those that came to something."""
+    with refusals(captured.path):
+        _count_done(captured)
+        captured.path.unlink(missing_ok=True)
+
+
+def discard(captured: Captured) -> None:
+    """Forget a payload as if it had never been: that of a trial."""
     with refusals(captured.path):
         captured.path.unlink(missing_ok=True)
+
+
+def came_to_something(layout: Layout) -> dict[tuple[str, str], int]:
+    """How many payloads of each hook were recorded or set aside, by agent and event; hooks of which nobody counts yet
+    are left out.
+    """
+    found: dict[tuple[str, str], int] = {}
+    for spool in _spools(layout):
+        for path in _files(spool / _DONE):
+            agent, _, event = path.name.partition("~")
+            found[agent, event] = found.get((agent, event), 0) + _read_tally(path).number
+    return found
 
 
 def reject(layout: Layout, captured: Captured, redacted: bytes, reason: str) -> None:
@@ -174,6 +195,59 @@ def draining(layout: Layout) -> int | None:
         return int(layout.draining.read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
+
+
+class _Tally(NamedTuple):
+    """A hook's payloads that came to something: so many that are gone, and those that may be met once more, by id."""
+
+    gone: int
+    ids: frozenset[str]
+
+    @property
+    def number(self) -> int:
+        return self.gone + len(self.ids)
+
+
+def _count_done(captured: Captured) -> None:
+    """Note the payload before it goes: who is killed in between meets it again, and counts it once by its id."""
+    spool, hook = captured.path.parent.parent, f"{captured.agent}~{captured.event}"
+    path = spool / _DONE / hook
+    if not path.exists():
+        _begin_tally(spool, path)
+    with path.open("a", encoding="ascii") as file:
+        file.write(f"{captured.id}\n")
+        is_long = file.tell() > _LONGEST
+    if is_long:
+        _shorten(spool, path)
+
+
+def _begin_tally(spool: Path, path: Path) -> None:
+    """Begin to count where a hook has fired before: what is not waiting counts as having come to something."""
+    make_folder(path.parent)
+    try:
+        fired = (spool / "fired" / path.name).read_bytes().count(b"x")
+    except FileNotFoundError:
+        fired = 0
+    write_file(path, f"={max(0, fired - len(_waiting_of(spool, path.name)))}\n".encode(), durable=False)
+
+
+def _shorten(spool: Path, path: Path) -> None:
+    """Put the ids of payloads that are gone into the number: nobody will meet them again."""
+    tally, there = _read_tally(path), _waiting_of(spool, path.name)
+    left = sorted(tally.ids & there)
+    write_file(path, "".join([f"={tally.number - len(left)}\n", *(f"{i}\n" for i in left)]).encode(), durable=False)
+
+
+def _read_tally(path: Path) -> _Tally:
+    lines = path.read_text(encoding="ascii", errors="replace").split()
+    gone = sum(int(line[1:]) for line in lines[:1] if line.startswith("=") and line[1:].isdigit())
+    return _Tally(gone, frozenset(line for line in lines if not line.startswith("=")))
+
+
+def _waiting_of(spool: Path, hook: str) -> frozenset[str]:
+    """The ids of a hook's payloads that wait in one spool."""
+    found = (_NAME.fullmatch(path.name) for path in _files(spool / "new") if path.name.startswith(f"{hook}~"))
+    return frozenset(parts[4] for parts in found if parts is not None)
 
 
 def _captured(path: Path) -> Captured | None:
