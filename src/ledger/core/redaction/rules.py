@@ -531,7 +531,9 @@ _CHAT_AND_MAIL = (
     Rule(
         "teams-webhook",
         ("webhook.office.com",),
-        re.compile(rf"webhook\.office\.com{_SLASH}webhookb2{_SLASH}(?P<secret>(?>(?:[A-Za-z0-9@-]|{_SLASH}){{80,400}}))"),
+        re.compile(
+            rf"webhook\.office\.com{_SLASH}webhookb2{_SLASH}(?P<secret>(?>(?:[A-Za-z0-9@-]|{_SLASH}){{80,400}}))"
+        ),
         sample=f"https://acme.webhook.office.com/webhookb2/{_UUID}@{_UUID}/Incoming{'Webhook'}/{_HEX[:32]}/{_UUID}",
         benign="https://acme.webhook.office.com/webhookb2/<id>",
     ),
