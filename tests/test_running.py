@@ -18,6 +18,7 @@ import pytest
 from ledger import running
 from ledger.actions import append
 from ledger.actions.append import Draft
+from ledger.actions.checkpoint import Checkpoint, list_checkpoints
 from ledger.actions.lease import HeldError, live_leases
 from ledger.actions.presence import Present, presence
 from ledger.actions.roster import past_sessions
@@ -98,6 +99,10 @@ def types(ledger: Ledger) -> list[str]:
     tip = ledger.place.store.ref("refs/heads/main")
     assert tip is not None
     return [event_of(commit).type for commit in ledger.place.store.walk([tip], order="oldest")][1:]
+
+
+def checkpoints(ledger: Ledger) -> list[Checkpoint]:
+    return list(list_checkpoints(ledger.place))
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float = 20) -> None:
@@ -358,6 +363,46 @@ def test_what_the_session_has_of_its_own_is_published_at_an_interval(
     with ledger.run("agent", "run") as me:
         me.record([Draft("note.added", {"text": "of its own"})])
         wait_until(lambda: "note.added" in types(ledger))
+
+
+def test_a_checkpoint_is_made_after_so_many_events(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "MOST_EVENTS", 8)
+    with ledger.run("agent", "run") as me:
+        for number in range(6):
+            me.set(f"a/{number}", number)
+        time.sleep(0.2)
+        assert checkpoints(ledger) == []
+        me.record([Draft("note.added", {"text": "x"})] * 3)
+        wait_until(lambda: len(checkpoints(ledger)) == 1)
+        me.set("b", 1)
+        time.sleep(0.2)
+        assert [(one.reason, one.session) for one in checkpoints(ledger)] == [("events", me.id)]
+
+
+def test_a_checkpoint_is_made_after_a_time_in_which_something_was_written(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "SYNC", 0.05)
+    monkeypatch.setattr(running, "LONGEST", 0.3)
+    with ledger.run("agent", "run") as me:
+        me.set("a", 1)
+        wait_until(lambda: len(checkpoints(ledger)) == 1)
+        time.sleep(0.7)
+        assert [one.reason for one in checkpoints(ledger)] == ["time"]
+
+
+def test_no_checkpoint_brings_back_a_session_that_another_has_ended(
+    ledger: Ledger, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "SYNC", 0.05)
+    with ledger.run("agent", "run") as me:
+        me.set("a", 1)
+        with open_ledger(root) as other:
+            other.session("agent", "run").end()
+        monkeypatch.setattr(running, "LONGEST", 0)
+        time.sleep(0.3)
+        assert checkpoints(ledger) == []
+        assert me.trouble is None
 
 
 def test_trouble_beside_the_block_is_shown_until_it_is_over(

@@ -21,12 +21,13 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from ledger.actions import lease as leases
 from ledger.actions.append import Appended, Draft, Writer, append_shared
+from ledger.actions.due import LONGEST, MOST_EVENTS
 from ledger.actions.lease import HeldError, Standing
 from ledger.actions.read import reader_at, seen_by
 from ledger.actions.session import Session, ending
 from ledger.actions.tip import Author
 from ledger.core.leases import DEFAULT_TTL, Lease, is_live, leases_in
-from ledger.core.state import session_path
+from ledger.core.state import Reader, session_path
 from ledger.errors import BusyError, LedgerError, NotFoundError, StorageError, UsageError
 from ledger.storage import live, terminating
 from ledger.storage.layout import session_ref
@@ -66,9 +67,10 @@ def _in_turn(
 class RunningSession(Session):
     """A session that lives for the length of a `with` block; any thread of the process may use it.
 
-    Within the block others see it alive. A thread beside the block renews its leases at half their time and brings
-    what the session has of its own to main every `SYNC` seconds; what that thread meets and does not get over is
-    `trouble`, and is raised at the end of the block if the block itself raises nothing.
+    Within the block others see it alive. A thread beside the block renews its leases at half their time, brings what
+    the session has of its own to main every `SYNC` seconds, and makes a checkpoint after 256 events or half an hour;
+    what that thread meets and does not get over is `trouble`, and is raised at the end of the block if the block
+    itself raises nothing.
 
     At the end the session ends, with the error of the block as its reason; without `ends` it stays on the roster.
     Either way what it wrote is published and its leases are free. A process that dies within the block leaves a
@@ -288,6 +290,8 @@ class RunningSession(Session):
     def _append(self, drafts: Sequence[Draft | Writer], *, shared: bool) -> Appended:
         done = super()._append(drafts, shared=shared)
         self._written += len(done.events)
+        if self._keeper is not None:
+            self._keeper.note(self._written)
         return done
 
     def _close(self) -> None:
@@ -334,6 +338,7 @@ class _Keeper:
         self._asked: set[str] = set()
         self._held: dict[str, Lease] = {}
         self._lost: dict[str, HeldError] = {}
+        self._written, self._pinned, self._pinned_at = 0, 0, time.monotonic()
         self._woken, self._is_over = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="ledger-keeper", daemon=True)
         self._thread.start()
@@ -356,6 +361,12 @@ class _Keeper:
         self._asked.add(lease)
         self._woken.set()
 
+    def note(self, written: int) -> None:
+        """So many events were written within the block till now; look at once where a checkpoint is due."""
+        self._written = written
+        if written - self._pinned >= MOST_EVENTS:
+            self._woken.set()
+
     def stop(self, seconds: float | None = None) -> None:
         """End the thread; one that hangs is waited for no longer than so many seconds."""
         self._is_over.set()
@@ -377,27 +388,30 @@ class _Keeper:
     def _look_after(self, *, is_publishing: bool) -> bool:
         """Do what is due; whether all of it went well."""
         try:
-            self._renew()
+            reader = reader_at(self._place)
+            # What was ended by another is left alone: a write would bring it back.
+            is_there = reader.get(session_path(self._session.id)) is not None
+            self._held = self._renewed(reader) if is_there else {}
             if is_publishing and self._place.store.ref(session_ref(self._session.id)) is not None:
                 self._session.publish()
+            if is_there:
+                self._pin_if_due()
         except Exception as error:  # noqa: BLE001 - kept, and raised at the end of the block unless it passes
             self._met = error
             return False
         self._met = None
         return True
 
-    def _renew(self) -> None:
-        """Renew what is due of all that the session has held while it ran, whoever of it took that."""
-        reader, moment = reader_at(self._place), leases.moment_at(self._place)
-        if reader.get(session_path(self._session.id)) is None:  # ended by somebody else: a write would bring it back
-            self._held = {}
-            return
+    def _renewed(self, reader: Reader) -> dict[str, Lease]:
+        """What the session has held while it ran, whoever of it took that; what is due of it renewed."""
+        moment = leases.moment_at(self._place)
         own = {lease.id: lease for lease in leases_in(reader) if lease.session == self._session.id}
         known = self._asked | set(self._held)
-        self._held = {i: one for i, one in own.items() if i in known or is_live(one, moment)}
-        for lease in self._held.values():
+        held = {i: one for i, one in own.items() if i in known or is_live(one, moment)}
+        for lease in held.values():
             if lease.id not in self._lost:
                 self._renew_one(lease)
+        return held
 
     def _renew_one(self, lease: Lease) -> None:
         try:
@@ -406,6 +420,17 @@ class _Keeper:
             self._lost[lease.id] = error
         except NotFoundError:  # released since it was looked at
             return
+
+    def _pin_if_due(self) -> None:
+        """Make a checkpoint after so many events, or after a time in which there were any."""
+        new = self._written - self._pinned
+        reason = "events" if new >= MOST_EVENTS else "time" if time.monotonic() - self._pinned_at >= LONGEST else ""
+        if not new or not reason:
+            return
+        from ledger.actions.checkpoint import checkpoint  # most programs write less than that
+
+        checkpoint(self._place, self._session.author, reason)
+        self._pinned, self._pinned_at = self._pinned + new, time.monotonic()
 
     def _pause(self) -> float:
         # A lease is due at half its time: looking four times in it leaves a quarter for what comes in between.
