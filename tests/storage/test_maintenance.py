@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,18 @@ while time.monotonic() < deadline:
         print(oid, flush=True)
         n += 1
 """
+
+
+def test_what_is_remembered_of_working_trees_goes_after_a_month_without_a_capture(
+    layout: Layout, tmp_path: Path
+) -> None:
+    layout.index.mkdir(exist_ok=True)
+    left, used = layout.stats_of(tmp_path / "left"), layout.stats_of(tmp_path / "used")
+    for path, days in ((left, 31), (used, 29)):
+        path.write_bytes(b"")
+        os.utime(path, (time.time() - days * 86_400,) * 2)
+    maintenance.gc(layout)
+    assert (left.exists(), used.exists()) == (False, True)
 
 
 def test_writers_lose_nothing_beside_maintenance(layout: Layout, git_store: GitStore) -> None:

@@ -32,6 +32,7 @@ _SAMPLED = ("17", "5b", "9e", "d2")
 _PAUSE_SECONDS = 600.0
 
 _IDLE_SECONDS = 86_400
+_LEFT_SECONDS = 30 * 86_400
 _USAGE = 129  # git's exit code for an option that it does not know
 _REPACK = ("repack", "-d", "-q", "--geometric=2", "--write-midx")
 _PLAIN_REPACK = ("repack", "-d", "-q", "-l")
@@ -69,6 +70,7 @@ def gc(layout: Layout, *, timeout: float = 0.0, is_full: bool = False) -> list[M
         done = [_maintain(git_dir, is_full) for git_dir in layout.repositories]
         cut_journals(layout)
         _discard_left_locks(layout)
+        _discard_left_stats(layout)
         live.sweep_beats(layout)
         spool.sweep_drafts(layout)
         return done
@@ -170,8 +172,15 @@ def _discard_left_locks(layout: Layout) -> None:
         path.unlink(missing_ok=True)
 
 
-def _is_idle(path: Path) -> bool:
-    return time.time() - (modified(path) or time.time()) > _IDLE_SECONDS
+def _discard_left_stats(layout: Layout) -> None:
+    """Remove what is remembered of working trees that were not captured for a month: most are gone for good."""
+    for path in layout.index.glob("worktree-*"):
+        if _is_idle(path, _LEFT_SECONDS):
+            path.unlink(missing_ok=True)
+
+
+def _is_idle(path: Path, seconds: float = _IDLE_SECONDS) -> bool:
+    return time.time() - (modified(path) or time.time()) > seconds
 
 
 def _bytes(path: Path) -> int:
