@@ -315,6 +315,7 @@ def test_no_log_keeps_a_secret_of_a_rule_of_the_ledgers_own_either(project: Proj
     project.fire("SessionStart", json.dumps({"session_id": f"{secret} " * 30, "hook_event_name": secret}).encode())
     project.fire("Stop", prompt_id="p", transcript_path=f"/nowhere/{secret}.jsonl")
     project.fire("Stop", prompt_id="q", transcript_path=f"{secret}.jsonl")
+    log = project.layout.logs / "drain.log"
+    until(lambda: log.exists() and "No such file" in log.read_text())
     found = project.drained()
-    assert "No such file" in (project.layout.logs / "drain.log").read_text()
     assert secret.encode() not in found

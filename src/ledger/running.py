@@ -338,6 +338,7 @@ class _Keeper:
         self._asked: set[str] = set()
         self._held: dict[str, Lease] = {}
         self._lost: dict[str, HeldError] = {}
+        self._given_back: set[str] = set()
         self._written, self._pinned, self._pinned_at = 0, 0, time.monotonic()
         self._woken, self._is_over = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="ledger-keeper", daemon=True)
@@ -353,6 +354,7 @@ class _Keeper:
 
     def forget(self, lease: str) -> None:
         """A lease is given back: what became of it is no trouble any more."""
+        self._given_back.add(lease)
         self._asked.discard(lease)
         self._lost.pop(lease, None)
 
@@ -418,6 +420,8 @@ class _Keeper:
             leases.renew_if_due(self._place, self._session, lease)
         except HeldError as error:
             self._lost[lease.id] = error
+            if lease.id in self._given_back:  # while this thread was asking
+                self._lost.pop(lease.id, None)
         except NotFoundError:  # released since it was looked at
             return
 
