@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 import yaml
 from hypothesis import example, given
+from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from tests.core.canonical.values import DOCUMENTS, NASTY_TEXTS, VALUES, nested, same
 
-from ledger.core.canonical import MAX_DEPTH, MAX_KEY, Value, dumps, problems
+from ledger.core.canonical import MAX_DEPTH, MAX_KEY, Value, dumps, problems, writer
 from ledger.core.ids import EventId
 from ledger.errors import InvalidError, Problem
 
@@ -238,3 +239,17 @@ def test_a_value_that_contains_itself_is_refused_and_soon() -> None:
 
 def test_any_mapping_can_be_the_document() -> None:
     assert dumps(MappingProxyType({"b": 1, "a": 2})) == "a: 2\nb: 1\n"
+
+
+ODD = st.text(
+    st.sampled_from("abg0 1x:#'\"\\\n\t-_?>é–…→漢😀\u00a0\u2028\ufeff\x07\x7f\u202e\ud800"), min_size=1, max_size=12
+)
+
+
+@given(ODD)
+def test_a_text_is_sized_up_by_a_stand_in_as_by_what_it_is(text: str) -> None:
+    shapes, seen = writer._sized_up(text)
+    whole = writer._wide()
+    for kind in ("plain", "one_line", "literal"):
+        assert bool(getattr(shapes, kind).fullmatch(seen)) == bool(getattr(whole, kind).fullmatch(text)), kind
+    assert shapes.escaped.findall(text) == whole.escaped.findall(text)
