@@ -12,7 +12,6 @@ import functools
 import getpass
 import os
 import time
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -286,6 +285,8 @@ def user_ledger(*, sources: Sources | None = None) -> Ledger:
 
 def found(ledger: Ledger, project: str | None = None) -> Appended:
     """Write the first event of a ledger; does nothing where it is written already."""
+    import uuid
+
     from ledger.actions.append import Draft, create_root
 
     chance = ledger.place.random62() << 62 | ledger.place.random62()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import uuid
 
 import pytest
 from hypothesis import given
@@ -56,6 +57,12 @@ def test_the_session_id_of_an_agents_session_is_what_it_always_was() -> None:
     """Pinned: a hook and an importer of another version must mean the same session."""
     assert SessionId.of("claude-code", "7d1f9b0e") == "a9a60a4d-16a6-598d-af19-5562175df9d0"
     assert SessionId.of("codex", "7d1f9b0e") == "58597185-4523-58ad-8388-921925077c78"
+
+
+@given(st.text(), st.text())
+def test_the_session_id_is_a_uuid_of_version_5(agent: str, key: str) -> None:
+    namespace = uuid.UUID("6f1d7c52-3b0e-5c7a-9a64-2f0f5d1a8c11")
+    assert SessionId.of(agent, key) == str(uuid.uuid5(namespace, f"{agent}\n{key}"))
 
 
 def test_agent_and_key_do_not_run_into_each_other() -> None:

@@ -32,10 +32,10 @@ from ledger.storage.layout import session_ref
 from ledger.storage.place import Place
 from ledger.storage.store import Commit, Oid
 
-# A session's start must not take longer than 150 ms in all: so many of the newest events are looked at (40 to 80 µs
-# each; as many again for what the last session was asked), and so many keys of those that were written before them.
-_BACK = 200
-_KEYS = 100
+# A session's start must not take longer than 150 ms in all: so many of the newest events are looked at (60 to 100 µs
+# each; as many again for what the last session was asked), and so many keys (0.3 ms each), of which some 80 find room.
+_BACK = 100
+_KEYS = 80
 
 _WRITES = (b"context.", b"decision.", b"conflict.")
 

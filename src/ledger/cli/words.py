@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -142,6 +141,8 @@ def differences(before: str | None, after: str | None) -> Iterator[str]:
 
     `…` stands for lines left out between them; None is no text.
     """
+    import difflib  # a millisecond that hooks which answer, and most commands, have no use for
+
     old, new = _lines(before), _lines(after)
     for line in list(difflib.unified_diff(old, new, n=3, lineterm=""))[3:]:
         yield "…" if line.startswith("@@") else f"{line[0]} {line[1:]}".rstrip()

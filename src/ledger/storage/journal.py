@@ -12,7 +12,6 @@ commit, and which commit it supersedes: one whose move of a ref was lost to anot
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import threading
@@ -174,16 +173,20 @@ def sync_file_system(folder: Path) -> None:
     except OSError as fault:
         raise storage_error(fault, folder) from fault
     try:
-        if _SYNCFS is None:
-            os.sync()
-        elif _SYNCFS(fd) != 0:
-            raise storage_error(OSError(ctypes.get_errno(), "syncfs failed"), folder)
+        _sync_file_system_of(fd, folder)
     finally:
         os.close(fd)
 
 
-# Linux has syncfs; elsewhere sync does more than is needed, and enough.
-_SYNCFS = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+def _sync_file_system_of(fd: int, folder: Path) -> None:
+    import ctypes  # 4 ms, of which a hook that answers has none to spare
+
+    # Linux has syncfs; elsewhere sync does more than is needed, and enough.
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if syncfs is None:
+        os.sync()
+    elif syncfs(fd) != 0:
+        raise storage_error(OSError(ctypes.get_errno(), "syncfs failed"), folder)
 
 
 class _File:
