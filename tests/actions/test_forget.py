@@ -16,6 +16,7 @@ from ledger.actions.replay import replay
 from ledger.actions.tip import Author, event_of
 from ledger.actions.truncate import truncate
 from ledger.actions.verify import verify
+from ledger.actions.working_tree import load
 from ledger.api import Ledger, create_ledger, open_ledger
 from ledger.core.event import Event
 from ledger.core.forgetting import MARK
@@ -49,6 +50,12 @@ def folder(tmp_path: Path) -> Path:
 def forgotten(ledger: Ledger, *targets: str, texts: tuple[str, ...] = (), patterns: tuple[str, ...] = ()) -> Forgotten:
     what = wanted(ledger.place, "it leaked", targets, texts, patterns)
     return forget(ledger.place, Author.person(ledger.place), what)
+
+
+def captured(ledger: Ledger, project: Path) -> str:
+    """The tree of the working tree of a project, as a new checkpoint keeps it."""
+    made = checkpoint(ledger.place, Author.person(ledger.place), "by hand", worktree=project)
+    return str(made.worktree)
 
 
 def objects(git_dir: Path) -> Iterator[bytes]:
@@ -157,6 +164,30 @@ def test_a_captured_working_tree_that_holds_it_is_let_go(folder: Path, tmp_path:
         checkpoint(ledger.place, Author.person(ledger.place), "by hand", worktree=tmp_path / "project")
         forgotten(ledger, texts=(SECRET,))
         assert not ledger.place.payloads or not ledger.place.payloads.store.refs(CHECKPOINTS)
+    assert holding(folder, SECRET) == []
+    proved(folder)
+
+
+def test_only_the_captures_that_hold_it_are_let_go(folder: Path, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    subprocess.run(["git", "init", "-q", str(project)], check=True)
+    (project / "deep" / "er").mkdir(parents=True)
+    trees = []
+    with open_ledger(folder) as ledger:
+        for name, text in (("a", "fine"), ("deep/er/b", f"say {SECRET}"), ("deep/er/b", "fine again")):
+            (project / name).write_text(text)
+            trees.append(captured(ledger, project))
+        (project / "deep" / "er" / f"{SECRET}.txt").write_text("named after it")
+        trees.append(captured(ledger, project))
+        planned = plan_forgetting(ledger.place, wanted(ledger.place, "leaked", texts=(SECRET,)))
+        assert len(planned.captures) == 2
+        forgotten(ledger, texts=(SECRET,))
+        payloads = ledger.place.payloads
+        assert payloads is not None
+        assert [payloads.store.has(tree) for tree in trees] == [True, False, True, False]
+        saved = load(ledger.place, trees[2])
+        assert {"a", "deep/er/b"} <= {path.decode() for path in saved.entries}
+    subprocess.run(["git", f"--git-dir={folder / 'payloads.git'}", "fsck", "--strict"], check=True)
     assert holding(folder, SECRET) == []
     proved(folder)
 

@@ -109,6 +109,7 @@ def test_what_was_moved_aside_or_rejected_is_counted(disk_ledger: Ledger) -> Non
     layout = disk_ledger.layout
     (layout.quarantine / "object").touch()
     (layout.spool / "rejected" / "payload").touch()
+    (layout.spool / "rejected" / "payload.reason").touch()
     (layout.spool / "new" / "payload").touch()
     assert spool(disk_ledger.place) == Spool(1, 1)
     first, second = wrong(disk_ledger)

@@ -49,7 +49,9 @@ def _in_json(pattern: str) -> Iterator[str]:
     literal = re.sub(r"\\(.)", r"\1", pattern, flags=re.DOTALL)
     if re.escape(literal) == pattern:
         for is_ascii in (True, False):
-            yield re.escape(json.dumps(literal, ensure_ascii=is_ascii)[1:-1])
+            once = json.dumps(literal, ensure_ascii=is_ascii)[1:-1]
+            twice = json.dumps(once, ensure_ascii=is_ascii)[1:-1]  # a tool that answers with JSON, in a payload
+            yield from (re.escape(once), re.escape(twice))
 
 
 def files_beside(layout: Layout, what: Forgetting, backups: Path | None) -> Iterator[Path]:

@@ -11,7 +11,7 @@ import re
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from ledger.core.ids import EventId, is_prefix
 from ledger.core.key import key_problems
 from ledger.errors import BusyError, InvalidError, NotFoundError, Problem, UsageError
 from ledger.storage import spool
+from ledger.storage.checkpoints import Checkpoints
 from ledger.storage.layout import Layout
 from ledger.storage.payloads import attachment_of
 from ledger.storage.place import Place
@@ -40,10 +41,11 @@ AT_MOST = 1_000  # events in one go: the root names each, and an event has room 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What forgetting would change: events by type, attachments by id, files beside the repositories."""
+    """What forgetting would change: events, attachments, captured working trees, files beside the repositories."""
 
     events: tuple[Event, ...]
     attachments: tuple[Oid, ...]
+    captures: tuple[Oid, ...]
     files: tuple[Path, ...]
     remotes: tuple[str, ...]
     outside: tuple[Path, ...]
@@ -96,8 +98,9 @@ def plan_forgetting(place: Place, what: Forgetting, backups: Path | None = None)
     layout = _layout_of(place)
     events = tuple(_holding(place, what))
     attachments = tuple(sorted({*_released(place, events, what), *(oid for oid, _ in _blobs(place, what))}))
+    captures = tuple(sorted(_captures(place, what, attachments)))
     files = tuple(files_beside(layout, what, backups))
-    if not (events or attachments or files or _state_holds(place, what)):
+    if not (events or attachments or captures or files or _state_holds(place, what)):
         raise NotFoundError(
             "nothing in this ledger holds that", hint="`ledger log` and `ledger keys` show what there is"
         )
@@ -106,7 +109,7 @@ def plan_forgetting(place: Place, what: Forgetting, backups: Path | None = None)
             f"{len(events):,} events hold that; at most {AT_MOST:,} are forgotten in one go",
             hint="name less at once; or let all that is old go: ledger gc --truncate REV",
         )
-    return Planned(events, attachments, files, tuple(_remotes(layout)), tuple(_outside(layout, what)))
+    return Planned(events, attachments, captures, files, tuple(_remotes(layout)), tuple(_outside(layout, what)))
 
 
 def forget(place: Place, author: Author, what: Forgetting, backups: Path | None = None) -> Forgotten:
@@ -122,14 +125,15 @@ def forget(place: Place, author: Author, what: Forgetting, backups: Path | None 
     _refuse_waiting(layout, what)
     planned = plan_forgetting(place, what, backups)
     what = replace(what, attachments=_rewritten_attachments(place, what))
-    gone = frozenset(planned.attachments)
 
     def begin(root: Root) -> Beginning:
         remove(planned.files, what)
         return _beginning(place, root, what)
 
-    root = start_epoch(place, author, begin, what.event, lambda: _payload_moves(place, what, gone))
+    root = start_epoch(place, author, begin, what.event, lambda: _payload_moves(place, what, planned))
     shutil.rmtree(layout.index / "search", ignore_errors=True)
+    for path in layout.index.glob("worktree-*"):  # they name files, and are made anew
+        path.unlink(missing_ok=True)
     return Forgotten(planned, root.number, root.oid, time.perf_counter() - began)
 
 
@@ -235,13 +239,22 @@ def _rewritten_attachments(place: Place, what: Forgetting) -> dict[str, dict[str
     return {oid: attachment_of(cleaned(data, what))._asdict() for oid, data in _blobs(place, what)}
 
 
-def _payload_moves(place: Place, what: Forgetting, gone: frozenset[Oid]) -> list[Move]:
+def _captures(place: Place, what: Forgetting, blobs: Collection[Oid]) -> set[Oid]:
+    """The captured working trees that hold it: one that is changed would be no proof, so they go as they are."""
+    if place.payloads is None or not (what.texts or blobs):
+        return set()
+    return Checkpoints(place.payloads.store, _layout_of(place)).holding(blobs, lambda name: holds(name, what))
+
+
+def _payload_moves(place: Place, what: Forgetting, planned: Planned) -> list[Move]:
     payloads = place.payloads
-    if payloads is None or not gone:
+    if payloads is None:
         return []
-    changes: dict[Oid, bytes | None] = dict.fromkeys(gone)
+    changes: dict[Oid, bytes | None] = dict.fromkeys(planned.attachments)
     changes |= {oid: cleaned(payloads.store.read_object("blob", oid), what) for oid in what.attachments}
-    return [Move(*move) for move in payloads.rewritten(changes)]
+    attachments = payloads.rewritten(changes) if changes else []
+    captures = Checkpoints(payloads.store, _layout_of(place)).without(planned.captures)
+    return [Move(*move) for move in [*attachments, *captures]]
 
 
 def _remotes(layout: Layout) -> list[str]:

@@ -20,7 +20,7 @@ from ledger.storage.files import storage_error
 from ledger.storage.layout import MAIN, SESSIONS, Layout, session_of
 from ledger.storage.place import Place
 from ledger.storage.pressure import LOW, require_room, room
-from ledger.storage.spool import waiting
+from ledger.storage.spool import REASON, waiting
 from ledger.storage.switches import ALL, HOOKS, NAMES, STOPPED, SYNC, switches
 
 _NAMED = 5
@@ -178,6 +178,7 @@ def _in_words(error: LedgerError) -> str:
 
 
 def _count(folder: Path) -> int:
+    """The files in a folder, without those that say why another is there."""
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
-        return sum(1 for entry in entries if not entry.name.startswith("."))
+        return sum(1 for entry in entries if not entry.name.startswith(".") and not entry.name.endswith(REASON))
     return 0

@@ -101,7 +101,8 @@ def load(place: Place, tree: Oid) -> Saved:
     """What a captured tree holds; raises NotFoundError for one that is not kept any longer, DamageError."""
     if place.payloads is None or not place.payloads.store.has(tree):
         raise NotFoundError(
-            f"the working tree {tree[:10]} is not kept any longer: it made room for others, or is of another machine",
+            f"the working tree {tree[:10]} is not kept any longer: it made room for others, held what was forgotten, "
+            "or is of another machine",
             hint="`checkpoints.max_bytes` in config.toml says how much room there is",
         )
     store = place.payloads.store

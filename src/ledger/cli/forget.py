@@ -87,6 +87,7 @@ def _document(planned: Planned, epoch: int, done: Forgotten | None = None) -> di
         "epoch": epoch,
         "events": [{"id": e.id, "type": e.type, "time": e.time, "session": e.session} for e in planned.events],
         "attachments": list(planned.attachments),
+        "captures": list(planned.captures),
         "files": [str(path) for path in planned.files],
         "remotes": list(planned.remotes),
         "outside": [str(path) for path in planned.outside],
@@ -104,6 +105,8 @@ def _page(out: Output, planned: Planned) -> Iterator[str]:
     if len(planned.events) > _SHOWN:
         yield f"  and {len(planned.events) - _SHOWN:,} more"
     yield from _listed(out, "attachment", [oid[:12] for oid in planned.attachments])
+    if planned.captures:
+        yield out.paint(counted(len(planned.captures), "captured working tree"), "title") + ", of checkpoints"
     yield from _listed(out, "file", [str(path) for path in planned.files])
     if planned.outside:
         yield from _listed(out, "file", [str(path) for path in planned.outside], ", yours to change")

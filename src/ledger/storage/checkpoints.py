@@ -5,10 +5,12 @@ Each branch is a chain, a commit a capture, so that `git log -p` shows how the w
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 from ledger.errors import BusyError
-from ledger.storage.codec import encode_commit
+from ledger.storage.codec import encode_commit, tree_rows
 from ledger.storage.files import refusals, write_file
 from ledger.storage.git import GitStore
 from ledger.storage.layout import CHECKPOINTS, Layout, checkpoint_ref
@@ -62,6 +64,28 @@ class Checkpoints:
         ref = checkpoint_ref(session)
         self.store.move_ref(ref, None, self.store.ref(ref))
 
+    def holding(self, blobs: Collection[Oid], is_held: Callable[[bytes], bool]) -> set[Oid]:
+        """The captures with one of these blobs in their tree, or with a file or folder of a name that `is_held`."""
+        captures = [self.store.commit(oid) for tip in self.store.refs(CHECKPOINTS).values() for oid in self._chain(tip)]
+        held = self._trees_with(blobs, is_held, (capture.tree for capture in captures))
+        return {capture.oid for capture in captures if capture.tree in held or is_held(capture.message)}
+
+    def without(self, captures: Collection[Oid]) -> Iterator[tuple[str, Oid, Oid | None]]:
+        """Each branch that has one of these captures, with its tip and what its tip is once they are left out.
+
+        What is kept is committed again, as their trees were; no branch is moved.
+        """
+        for ref, tip in self.store.refs(CHECKPOINTS).items():
+            chain = self._chain(tip)
+            if not captures or set(captures).isdisjoint(chain):
+                continue
+            last: Oid | None = None
+            for one in (self.store.commit(oid) for oid in reversed(chain) if oid not in captures):
+                parents = () if last is None else (last,)
+                raw = encode_commit(one.tree, parents, one.author, one.committer, one.message)
+                last = self.store.write_commit(raw)
+            yield ref, tip, last
+
     def size(self) -> int:
         """The bytes that all working trees take at most: as measured last, and what was read since."""
         try:
@@ -83,6 +107,32 @@ class Checkpoints:
     def _remember(self, size: int) -> None:
         with refusals(self._size):
             write_file(self._size, f"{size}\n".encode("ascii"), durable=False)
+
+    def _chain(self, tip: Oid) -> list[Oid]:
+        """The captures of a branch, the newest first."""
+        return require_git(self.store.path, ["rev-list", tip]).decode("ascii").split()
+
+    def _trees_with(
+        self, blobs: Collection[Oid], is_held: Callable[[bytes], bool], roots: Iterable[Oid]
+    ) -> Collection[Oid]:
+        """Every tree below these that has one of the blobs, or a name that `is_held`, at any depth."""
+        above: dict[Oid, set[Oid]] = defaultdict(set)
+        held, seen, to_see = set(blobs), set[Oid](), list(roots)
+        while to_see:
+            tree = to_see.pop()
+            if tree in seen:
+                continue
+            seen.add(tree)
+            for mode, name, digest in tree_rows(tree, self.store.read_object("tree", tree)):
+                above[digest.hex()].add(tree)
+                to_see += [digest.hex()] if mode == b"40000" else []
+                held |= {tree} if is_held(name) else set()
+        to_see = list(held)
+        while to_see:
+            fresh = above[to_see.pop()] - held
+            held |= fresh
+            to_see += fresh
+        return held
 
     def _moment(self, oid: Oid) -> int:
         return self.store.commit(oid).committer.time

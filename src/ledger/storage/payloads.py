@@ -18,7 +18,7 @@ from ledger.errors import BusyError, DamageError, InvalidError, Problem
 from ledger.storage.codec import encode_commit, object_id
 from ledger.storage.config import LIMIT
 from ledger.storage.git import GitStore
-from ledger.storage.layout import SESSIONS, session_ref
+from ledger.storage.layout import CHECKPOINTS, SESSIONS, session_ref
 from ledger.storage.program import require_git
 from ledger.storage.store import Commit, Oid, Signature
 
@@ -90,10 +90,12 @@ class PayloadStore:
         """Write every session's attachments anew, some with other bytes and some left out (None); no ref is moved.
 
         Gives each ref with where it is and where it should go: to one commit without history. A ref of another form,
-        and of a session with nothing left, goes away if it holds one of the attachments.
+        and of a session with nothing left, goes away if it holds one of the attachments; checkpoints are left as they
+        are.
         """
+        refs = {ref: oid for ref, oid in self.store.refs("refs/").items() if not ref.startswith(CHECKPOINTS)}
         with self.store.bulk():
-            moves = [(ref, oid, self._anew(ref, oid, changes)) for ref, oid in self.store.refs("refs/").items()]
+            moves = [(ref, oid, self._anew(ref, oid, changes)) for ref, oid in refs.items()]
         return [move for move in moves if move[1] != move[2]]
 
     def close(self) -> None:

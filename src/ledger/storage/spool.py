@@ -25,7 +25,7 @@ from ledger.storage.layout import Layout
 
 WORD = re.compile(r"[A-Za-z0-9_-]{1,40}")  # an agent, or an event
 _NAME = re.compile(rf"({WORD.pattern})~({WORD.pattern})~([0-9]{{1,10}})~([A-Za-z0-9-]{{1,64}})")
-_REASON = ".reason"
+REASON = ".reason"
 _LEFT = 7 * 86_400  # seconds
 _DONE = "done"  # the folder of the tallies
 _LONGEST = 16 * 1024  # bytes of a tally, before it is shortened
@@ -150,7 +150,7 @@ def reject(layout: Layout, captured: Captured, redacted: bytes, reason: str) -> 
     aside = layout.spool / "rejected"
     with refusals(aside):
         make_folder(aside)
-        write_file(aside / f"{captured.path.name}{_REASON}", f"{reason}\n".encode(), durable=True)
+        write_file(aside / f"{captured.path.name}{REASON}", f"{reason}\n".encode(), durable=True)
         write_file(aside / captured.path.name, redacted, durable=True)
     done(captured)
 
@@ -286,6 +286,6 @@ def _bytes(path: Path) -> bytes:
 
 def _reason_of(path: Path) -> str:
     try:
-        return path.with_name(path.name + _REASON).read_text(encoding="utf-8", errors="replace").strip()
+        return path.with_name(path.name + REASON).read_text(encoding="utf-8", errors="replace").strip()
     except FileNotFoundError:
         return "the reason was not kept"
