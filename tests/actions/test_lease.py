@@ -387,9 +387,9 @@ def test_what_a_dead_session_held_is_taken_over_and_the_log_says_why(
 
 
 def test_a_session_that_is_stopped_holds_until_its_time_is_over(
-    root: Path, sleeper: subprocess.Popen[bytes], clock: Clock
+    tmp_path: Path, sleeper: subprocess.Popen[bytes], clock: Clock
 ) -> None:
-    with open_ledger(root, sources=fixed(clock), accepts_clock=True) as ledger:
+    with create_ledger(tmp_path / "ledger", sources=fixed(clock))[0] as ledger:
         agent(ledger, "1").start(pid=sleeper.pid)
         take(ledger, "1", "src", ttl=5)
         sleeper.send_signal(signal.SIGSTOP)
