@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.cli.conftest import Run
+from tests.machines import bare
 
 from ledger.cli import app
 from ledger.testing import Clock
@@ -110,6 +111,9 @@ ANSWERS = [
     ("task list", ["task", "--json"]),
     ("task show", ["task", "show", "port", "--json"]),
     ("task create, task assign, task start, task complete, task fail", ["task", "start", "port", "--json"]),
+    ("remote", ["remote", "--json"]),
+    ("sync", ["sync", "--json"]),
+    ("clone", ["clone", "server.git", "--ledger", "cloned", "--json"]),
     ("off", ["off", "all", "--json"]),
     ("on", ["on", "sync", "--json"]),
     ("verify", ["verify", "--json"]),
@@ -140,6 +144,9 @@ def full(ledger: Run) -> Run:
     ledger("task", "create", "port", "Port it")
     ledger("record", stdin=b"{type: note.added, data: {text: x}, origin: {source: call, ref: r1}}")
     Path("bad.yaml").write_text("type: note.added\ndata: {}\n")
+    bare(Path("server.git"))
+    ledger("remote", "add", "origin", "server.git", "--yes")
+    ledger("sync")
     Path("secret.txt").write_text("ghp_" + "1a2B3c4D5e6F7g8H9i0J1k2L3m4N5o6P7q8R")
     Path("folder").mkdir()
     Path("folder/poem.jsonl").write_text("roses are red\n")

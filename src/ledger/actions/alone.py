@@ -35,7 +35,10 @@ def alone(layout: Layout) -> Iterator[None]:
     Raises BusyError, with nothing held, where somebody does not come to an end.
     """
     with ExitStack() as held:
-        for lock in (layout.maintenance_lock, layout.drain_lock, layout.import_lock, layout.checkpoint_lock):
+        for lock in (
+            *(layout.maintenance_lock, layout.drain_lock, layout.import_lock, layout.checkpoint_lock),
+            layout.fetch_lock,
+        ):
             held.enter_context(Lock(lock).hold(LOCK_SECONDS))
         turning.begin_unless_begun(layout)
         try:

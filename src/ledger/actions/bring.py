@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -63,7 +64,7 @@ def bring(place: Place, author: Author, oid: Oid) -> Brought:
     if is_within(store, oid, before.oid, apart):
         return Brought(before.oid)
     _refuse(place, before, theirs)
-    new = _sound(store, before.oid, oid)
+    new = require_sound(cast("ObjectStore", store), [before.oid], oid)
     _adopt(place, author, oid)
     main = place.store.ref(MAIN) or ""
     return Brought(main, new, main == oid, _conflicts(store, before.tree, store.commit(main).tree))
@@ -76,7 +77,7 @@ def _turned(place: Place, author: Author, before: Tip, theirs: Tip) -> Brought:
         raise RefusedError("a ledger in memory stays in its epoch", hint="bring it to one that lies in a folder")
     require_successor(store, before.oid, theirs.oid)
     _refuse_foreign(place, before, theirs)
-    new = _sound(store, before.oid, theirs.oid)
+    new = require_sound(cast("ObjectStore", store), [before.oid], theirs.oid)
     keys = _conflicting(store, before.tree)
     done = adopt(place, layout, author, theirs.oid)
     conflicts = sorted(_conflicting(store, store.commit(done.main).tree) - keys)
@@ -133,10 +134,13 @@ def _refuse_private(store: EventStore, ours: Oid, theirs: Oid) -> None:
         )
 
 
-def _sound(store: EventStore, main: Oid, oid: Oid) -> int:
-    """How many commits are new; raises DamageError with what is wrong where one of them breaks the law."""
-    lineage = Lineage(cast("ObjectStore", store))
-    order = lineage.order_since([oid], [main])
+def require_sound(store: ObjectStore, known: Sequence[Oid], oid: Oid) -> int:
+    """How many commits are new behind those known; raises DamageError with what is wrong where one breaks the law.
+
+    Raises RefusedError where what it takes to judge it is not installed.
+    """
+    lineage = Lineage(store)
+    order = lineage.order_since([oid], known)
     problems = [problem for swept in sweep(lineage, order) for problem in swept.problems]
     if problems:
         shown = [f"  {p.kind} {p.commit or ''} {p.path or ''}: {p.detail}" for p in problems[:_SHOWN]]

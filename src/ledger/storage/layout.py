@@ -258,6 +258,21 @@ class Layout:
         return self.locks / "checkpoint"
 
     @property
+    def sync_lock(self) -> Path:
+        """Taken while this machine exchanges events with another: one process does, for all."""
+        return self.locks / "sync"
+
+    @property
+    def fetch_lock(self) -> Path:
+        """Taken while objects come in that nothing reaches yet: nothing is dropped meanwhile."""
+        return self.locks / "fetch"
+
+    @property
+    def remotes(self) -> Path:
+        """What is remembered of each remote, a file each."""
+        return self.root / "remotes"
+
+    @property
     def live_lock(self) -> Path:
         """Taken for a moment while a file in `live` changes hands."""
         return self.locks / "live"

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ledger.errors import BusyError, StorageError
@@ -41,30 +42,31 @@ def run_git(
     data: bytes = b"",
     timeout: float | None = None,
     settings: Sequence[str] = (),
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Ran:
     """Run git on the repository at `git_dir`, which was opened and checked before; any exit code is an answer.
 
-    Raises StorageError if there is no git, BusyError after `timeout` seconds.
+    `settings` and `environment` come on top of what every run gets. Raises StorageError if there is no git, BusyError
+    after `timeout` seconds.
     """
     import subprocess  # 4 ms, for who starts git alone
 
     flags = [word for setting in (f"safe.directory={git_dir}", *_SETTINGS, *settings) for word in ("-c", setting)]
     command = ["git", f"--git-dir={git_dir}", *flags, *arguments]
     try:
-        return _ran(command, data, timeout)
+        return _ran(command, data, timeout, environment)
     except FileNotFoundError as fault:
         raise StorageError("git is not installed, or not on PATH", hint="install git 2.34 or later") from fault
     except subprocess.TimeoutExpired as fault:
         raise BusyError(f"git {arguments[0]} took longer than {timeout:g} s") from fault
 
 
-def _ran(command: Sequence[str], data: bytes, timeout: float | None) -> Ran:
+def _ran(command: Sequence[str], data: bytes, timeout: float | None, environment: Mapping[str, str]) -> Ran:
     import subprocess
 
-    pipe = subprocess.PIPE
-    with subprocess.Popen(
-        command, stdin=pipe, stdout=pipe, stderr=pipe, env=scrubbed_environment(), start_new_session=True
-    ) as process:
+    pipe, seen = subprocess.PIPE, scrubbed_environment() | dict(environment)
+    # A session of its own has no terminal: neither git nor ssh can ask there.
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=seen, start_new_session=True) as process:
         try:
             out, err = process.communicate(data, timeout)
         except BaseException:
@@ -90,5 +92,5 @@ def failure(arguments: Sequence[str], ran: Ran) -> StorageError:
 
 def scrubbed_environment() -> dict[str, str]:
     """This process's environment without any GIT_* variable, in the C locale, asking nobody anything."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return kept | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") and name != "SSH_ASKPASS"}
+    return kept | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "SSH_ASKPASS_REQUIRE": "never"}

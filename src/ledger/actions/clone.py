@@ -1,0 +1,83 @@
+"""Clone: a ledger made from one that lies elsewhere, after every event of it was judged."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from ledger.actions.bring import require_sound
+from ledger.actions.law import ObjectStore
+from ledger.actions.tip import event_id
+from ledger.core.fold import refuse_newer
+from ledger.errors import DamageError, NotALedgerError, RefusedError
+from ledger.storage import opening
+from ledger.storage.exchanged import Exchanged, remember_exchanged
+from ledger.storage.git import GitStore
+from ledger.storage.heads import Heads
+from ledger.storage.layout import MAIN, Layout
+from ledger.storage.remotes import Remote, add_remote, require_valid
+from ledger.storage.store import Oid
+from ledger.storage.transport import fetch, quarantine_ref
+from ledger.storage.tree import TreeReader
+
+SECONDS = 3600.0  # for all of a long history
+
+
+@dataclass(frozen=True, slots=True)
+class Cloned:
+    """The ledger that was made: its folder, main's head, and how many events it has."""
+
+    root: Path
+    main: Oid
+    events: int
+
+
+def clone(root: Path, remote: Remote, now: int) -> Cloned:
+    """Make a ledger in the folder `root` of the one at the remote; `now` in microseconds since 1970.
+
+    Raises, with nothing left behind, RefusedError where there is a folder already, and as `sync` does.
+    """
+    require_valid(remote.name, remote.url)
+    if root.exists():
+        raise RefusedError(
+            f"{root} is there already", hint="in a ledger: ledger remote add NAME URL; then ledger sync NAME"
+        )
+    try:
+        layout = opening.create(root)
+        return _filled(layout, remote, now)
+    except BaseException:
+        shutil.rmtree(root, ignore_errors=True)
+        raise
+
+
+def _filled(layout: Layout, remote: Remote, now: int) -> Cloned:
+    add_remote(layout.git_dir, remote)
+    if not fetch(layout.git_dir, remote, SECONDS):
+        raise NotALedgerError(
+            f"{remote.shown} is empty: there is no ledger to clone",
+            hint="where the ledger is: ledger remote add NAME URL; then ledger sync",
+        )
+    store = GitStore(layout.git_dir)
+    try:
+        oid = store.ref(quarantine_ref(remote.name)) or ""
+        events = _judged(store, oid, remote)
+        store.move_ref(MAIN, oid, None)
+        store.move_ref(quarantine_ref(remote.name), None, oid)
+        Heads(layout.heads).remember(MAIN, oid)
+        remember_exchanged(layout, remote.name, Exchanged(oid, now, now))
+        return Cloned(layout.root, oid, events)
+    finally:
+        store.close()
+
+
+def _judged(store: GitStore, oid: Oid, remote: Remote) -> int:
+    try:
+        event_id(store.commit(oid))
+    except DamageError as error:
+        raise NotALedgerError(
+            f"{remote.shown} is no ledger: its main carries no event", hint="check the address"
+        ) from error
+    refuse_newer(TreeReader(store, store.commit(oid).tree))
+    return require_sound(cast("ObjectStore", store), [], oid)
