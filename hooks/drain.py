@@ -106,6 +106,7 @@ def _is_new(layout: Layout, left: set[str]) -> bool:
 
 def _drained(layout: Layout, ledger: Ledger) -> set[str]:
     """Drain once; gives back the names of what waited before and waits all the same."""
+    from ledger.actions.exchanging import start_if_needed
     from ledger.hooks.ahead import look_ahead
 
     before = {one.path.name for one in spool.waiting(layout)}
@@ -115,6 +116,7 @@ def _drained(layout: Layout, ledger: Ledger) -> set[str]:
             note(layout, _LOG, problem, what="payload.unread", level="warning")
         look_ahead(ledger)
         _checkpoint(layout, ledger, done.due)
+        start_if_needed(layout)
         _maintain(layout)
     except LedgerError as error:
         note(layout, _LOG, _words(error), what="drain.refused", level="warning")

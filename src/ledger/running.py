@@ -22,6 +22,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from ledger.actions import lease as leases
 from ledger.actions.append import Appended, Draft, Writer, append_shared
 from ledger.actions.due import LONGEST, MOST_EVENTS
+from ledger.actions.exchanging import start_if_needed
 from ledger.actions.lease import HeldError, Standing
 from ledger.actions.read import reader_at, seen_by
 from ledger.actions.session import Session, ending
@@ -212,6 +213,7 @@ class RunningSession(Session):
         atexit.register(self._finish_at_exit)
         if self._place.layout is not None:  # in memory nobody else can see it, nor wait for what it holds
             self._keeper = _Keeper(self._again(), self.author)
+            _exchange(self._place)
 
     def _refuse_second(self) -> None:
         found = None if self._place.layout is None else live.look(self._place.layout, self.id)
@@ -439,6 +441,12 @@ class _Keeper:
     def _pause(self) -> float:
         # A lease is due at half its time: looking four times in it leaves a quarter for what comes in between.
         return max(_SHORTEST_ROUND, min([SYNC, *(lease.ttl / 4 for lease in self._held.values())]))
+
+
+def _exchange(place: Place) -> None:
+    """See to it that this ledger is kept in step with its remotes while the program runs."""
+    if place.layout is not None:
+        start_if_needed(place.layout)
 
 
 def _surroundings(place: Place) -> dict[str, str]:

@@ -9,17 +9,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from ledger.actions.exchanging import has_remote
 from ledger.actions.presence import Present
 from ledger.actions.read import reader_at
 from ledger.actions.soundness import is_rewritten
 from ledger.actions.tip import event_id, newest_id
 from ledger.core import fold
+from ledger.core.breaker import OPENS_AFTER
 from ledger.core.clock import refuse_jump
 from ledger.errors import LedgerError
+from ledger.storage.exchanged import exchanged
 from ledger.storage.files import storage_error
 from ledger.storage.layout import MAIN, SESSIONS, Layout, session_of
 from ledger.storage.place import Place
 from ledger.storage.pressure import LOW, require_room, room
+from ledger.storage.remotes import list_remotes
 from ledger.storage.spool import REASON, waiting
 from ledger.storage.switches import ALL, HOOKS, NAMES, STOPPED, SYNC, switches
 
@@ -52,6 +56,7 @@ def health(place: Place, present: Sequence[Present]) -> list[str]:
         *_lines(place),
         *_left_behind(place),
         *_crowded(place),
+        *_unreached(place),
         *_sessions(present),
     ]
 
@@ -171,6 +176,17 @@ def _sessions(present: Sequence[Present]) -> Iterator[str]:
     for one in present:
         if one.verdict in ("frozen", "unreadable"):
             yield f"session {one.id[:8]} ({one.agent}) is {one.verdict}: {one.why}"
+
+
+def _unreached(place: Place) -> Iterator[str]:
+    """Remotes that fail again and again: what is written here reaches nobody elsewhere."""
+    if place.layout is None or not has_remote(place.layout):
+        return
+    for remote in list_remotes(place.layout.git_dir):
+        state = exchanged(place.layout, remote.name)
+        if state.breaker.failures >= OPENS_AFTER:
+            words = state.error.removeprefix(f"{remote.name} ({remote.shown}) ")
+            yield f"remote {remote.name} failed {state.breaker.failures} times: {words}; `ledger sync {remote.name}`"
 
 
 def _in_words(error: LedgerError) -> str:

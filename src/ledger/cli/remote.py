@@ -47,7 +47,7 @@ def add(context: typer.Context, name: Name, url: Url, yes: Yes = False) -> None:
             call.out.words("Nothing was changed.")
             raise typer.Exit(1)
         add_remote(ledger.layout.git_dir, remote)
-    call.out.answer(_document(remote), list)
+    call.out.answer(document(remote), list)
     call.out.words(f"{name} is a remote of this ledger now. To exchange with it: ledger sync {name}")
 
 
@@ -61,7 +61,7 @@ def list_all(context: typer.Context) -> None:
         found = [(one, exchanged(ledger.layout, one.name)) for one in list_remotes(ledger.layout.git_dir)]
     now = call.now()
     call.out.answer(
-        [_document(remote, state, now) for remote, state in found],
+        [document(remote, state, now) for remote, state in found],
         lambda: columns([_row(call.out, remote, state, now) for remote, state in found]),
     )
     if not found and call.form == "human":
@@ -78,7 +78,7 @@ def remove(context: typer.Context, name: Name) -> None:
         remote = find_remote(ledger.layout.git_dir, name)
         remove_remote(ledger.layout.git_dir, name)
         forget_exchanged(ledger.layout, name)
-    call.out.answer(_document(remote), list)
+    call.out.answer(document(remote), list)
     call.out.words(f"{name} is no remote any longer. What went there stays there.")
 
 
@@ -96,7 +96,8 @@ def _leaving(goes: Leaving, remote: Remote) -> Iterator[str]:
     yield f"What stays: {', '.join(goes.stays)}"
 
 
-def _document(remote: Remote, state: Exchanged | None = None, now: int = 0) -> dict[str, Any]:
+def document(remote: Remote, state: Exchanged | None = None, now: int = 0) -> dict[str, Any]:
+    """A remote as JSON tells it, with how it stands where that is known."""
     document: dict[str, Any] = {"name": remote.name, "url": remote.shown}
     if state is not None:
         document |= {
@@ -104,14 +105,14 @@ def _document(remote: Remote, state: Exchanged | None = None, now: int = 0) -> d
             "tried": _seconds(state.tried),
             "synced": _seconds(state.synced),
             "head": state.seen or None,
-            "error": state.error or None,
+            "error": state.error.removeprefix(f"{remote.name} ({remote.shown}) ") or None,
         }
     return document
 
 
 def _row(out: Output, remote: Remote, state: Exchanged, now: int) -> tuple[str, ...]:
     when = f"in step {ago(state.synced, now)}" if state.synced else "never in step"
-    trouble = visible(cut(state.error.removeprefix(f"{remote.name} ({remote.shown}) "), 60))
+    trouble = visible(cut(document(remote, state, now)["error"] or "", 60))
     breaker = state.breaker.state(now)
     is_open = f"not asked for {_left(state.breaker.asks_again - now)}" if breaker == "open" else ""
     return (out.paint(remote.name, "title"), visible(remote.shown), when, ", ".join(filter(None, (is_open, trouble))))

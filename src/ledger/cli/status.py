@@ -13,7 +13,7 @@ from ledger.cli.call import Call
 from ledger.cli.output import Output
 from ledger.cli.sessions import document as session_document
 from ledger.cli.sessions import table
-from ledger.cli.words import ago, counted, indented
+from ledger.cli.words import ago, columns, counted, cut, indented, visible
 from ledger.core.clock import micros, stamp
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _spool_lines(out: Output, told: dict[str, int], found: Found) -> Iterator[st
         yield f"{told['waiting']} waiting, {told['rejected']} rejected"
 
 
-def _sync(found: Found) -> dict[str, str]:
+def _sync(found: Found) -> dict[str, Any]:
     from ledger.actions.find import main_tip
     from ledger.actions.health import hindrances
     from ledger.actions.read import reader_at
@@ -111,12 +111,35 @@ def _sync(found: Found) -> dict[str, str]:
 
     place = found.ledger.place
     newest = newest_id(reader_at(place), event_id(place.store.commit(main_tip(place)))).millis * 1000
-    return {"breaker": "open" if hindrances(place) else "closed", "last": stamp(newest)}
+    breaker = "open" if hindrances(place) else "closed"
+    return {"breaker": breaker, "last": stamp(newest), "remotes": _remotes(found)}
 
 
-def _sync_lines(out: Output, told: dict[str, str], found: Found) -> Iterator[str]:  # noqa: ARG001 - a section's form
+def _remotes(found: Found) -> list[dict[str, Any]]:
+    from ledger.actions.exchanging import has_remote
+
+    layout = found.ledger.place.layout
+    if layout is None or not has_remote(layout):
+        return []
+    from ledger.cli import remote
+    from ledger.storage.exchanged import exchanged
+    from ledger.storage.remotes import list_remotes
+
+    return [remote.document(one, exchanged(layout, one.name), found.now) for one in list_remotes(layout.git_dir)]
+
+
+def _sync_lines(out: Output, told: dict[str, Any], found: Found) -> Iterator[str]:
     word = "" if told["breaker"] == "closed" else "stopped; "
     yield f"{word}main moved {ago(micros(told['last']), found.now)}"
+    yield from columns([_remote_row(out, one, found.now) for one in told["remotes"]])
+
+
+def _remote_row(out: Output, told: dict[str, Any], now: int) -> tuple[str, ...]:
+    synced = told["synced"]
+    when = f"in step {ago(round(synced * 1e6), now)}" if synced else "never in step"
+    state = "" if told["breaker"] == "closed" else f"breaker {told['breaker']}"
+    trouble = visible(cut(told["error"] or "", 60))
+    return (out.paint(told["name"], "title"), when, ", ".join(filter(None, (state, trouble))))
 
 
 def _leases(found: Found) -> list[dict[str, Any]]:

@@ -268,6 +268,11 @@ class Layout:
         return self.locks / "fetch"
 
     @property
+    def exchanging_lock(self) -> Path:
+        """Held by the process that meets the remotes by itself, for as long as it runs."""
+        return self.locks / "exchanging"
+
+    @property
     def remotes(self) -> Path:
         """What is remembered of each remote, a file each."""
         return self.root / "remotes"
