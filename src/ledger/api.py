@@ -333,7 +333,14 @@ def _place(
         durability=durability,
         queue=Queue(layout.queue_lock) if uses_queue else None,
         accepts_clock=accepts_clock,
+        sign=functools.partial(_signed, config.signing_key) if config.signing_key else None,
     )
+
+
+def _signed(key: str, raw: bytes) -> bytes:
+    from ledger.storage.signing import sign
+
+    return sign(raw, key)
 
 
 def _users_place(root: Path, sources: Sources, create: bool) -> Place | None:

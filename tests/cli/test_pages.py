@@ -113,6 +113,7 @@ ANSWERS = [
     ("task create, task assign, task start, task complete, task fail", ["task", "start", "port", "--json"]),
     ("remote", ["remote", "--json"]),
     ("sync", ["sync", "--json"]),
+    ("server-setup", ["server-setup", "meeting.git", "--json"]),
     ("clone", ["clone", "server.git", "--ledger", "cloned", "--json"]),
     ("off", ["off", "all", "--json"]),
     ("on", ["on", "sync", "--json"]),

@@ -268,7 +268,8 @@ def _recommitted(place: Place, tip: Tip, old: Commit, rewrite: Rewrite | None) -
     changes = fold.apply(reader, event, fold.version_of(reader)[0])
     tree = place.store.edit_tree(tip.tree, encode(changes)) if changes else tip.tree
     message = old.message if event is known else message_of(event)
-    oid = place.store.write_commit(encode_commit(tree, (tip.oid,), old.author, old.committer, message))
+    raw = encode_commit(tree, (tip.oid,), old.author, old.committer, message)
+    oid = place.store.write_commit(place.signed(raw))
     if changes:
         place.keep(reader.after(changes, tree))
     return Tip(oid, tree, EventId(event.id))

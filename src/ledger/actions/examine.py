@@ -23,12 +23,14 @@ ROOTS = ("ledger.created", "epoch.started")
 MERGE = "sync.merged"
 UNCHECKED = "unchecked"  # nothing is known to be wrong; what it takes to tell is not installed
 
-# The form in which a ledger writes commits: no other headers, one order, times in UTC. Agent and host are free.
+# The form in which a ledger writes commits: one order, times in UTC, no other header than a signature. Agent and host
+# are free.
 _FORM = re.compile(
     rb"tree ([0-9a-f]{40})\n"
     rb"((?:parent [0-9a-f]{40}\n)*)"
     rb"author [^<>\n\0]+ <([^<>\n\0]*)> (\d+) \+0000\n"
-    rb"committer ledger <[^<>\n\0]*> (\d+) \+0000\n\n"
+    rb"committer ledger <[^<>\n\0]*> (\d+) \+0000\n"
+    rb"(?:gpgsig -----BEGIN SSH SIGNATURE-----\n(?: [A-Za-z0-9+/=]+\n){1,200} -----END SSH SIGNATURE-----\n)?\n"
 )
 # The fold is total on what the schemas accept. What they refuse may be met all the same: in a history that was
 # tampered with, where the commit that carries it was named before.

@@ -91,10 +91,11 @@ def raw_commit(
     """
     happened = micros(event.time) // 1_000_000
     written = EventId(event.id).millis // 1000
-    return encode_commit(
+    raw = encode_commit(
         tree=tree,
         parents=parents,
         author=Signature(author.agent, author.session, max(happened, 0)),
         committer=Signature("ledger", place.host, written),
         message=message_of(event) if message is None else message,
     )
+    return place.signed(raw)

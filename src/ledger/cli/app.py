@@ -68,6 +68,7 @@ COMMANDS = {
     "remote": Entry("Share", "remote", "Name the other places that this ledger is exchanged with."),
     "sync": Entry("Share", "sync", "Exchange events with other machines, by way of a remote."),
     "clone": Entry("Share", "clone", "Make a ledger here from one that lies elsewhere."),
+    "server-setup": Entry("Share", "server_setup", "Make a bare repository ready to be the place where machines meet."),
     "conflicts": Entry("Share", "conflicts", "List the keys at which a write was beaten unseen."),
     "resolve": Entry("Share", "resolve", "Settle the conflict at a key."),
     "lease": Entry("Share", "lease", "Claim paths or names for a time, so that nobody else works on them."),

@@ -32,7 +32,7 @@ _ANY_SESSION = {"session start", "session resume", "session end", "off", "on", "
 # Nothing that they do depends on who asks: a shell whose session is not known here must not be kept from them.
 _NO_SESSION = {
     *("backup", "doctor", "down", "du", "export json", "gc", "hooks install", "hooks status", "hooks uninstall"),
-    *("import", "redact", "validate", "verify"),
+    *("import", "redact", "server-setup", "validate", "verify"),
 }
 
 

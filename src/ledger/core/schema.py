@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 
-DOCUMENTS = ("envelope", "entry", "conflicts", "session", "task", "lease", "ledger", "policy", "config")
+DOCUMENTS = ("envelope", "entry", "conflicts", "session", "task", "lease", "ledger", "policy", "config", "access")
 
 
 def names() -> list[str]:

@@ -22,6 +22,7 @@ class Config:
     redaction_rules: dict[str, str] = field(default_factory=dict)
     redaction_allow: tuple[str, ...] = ()
     denies_leased: bool = False  # an edit of a file that another session has leased; else the agent is warned
+    signing_key: str = ""  # the file of an SSH key that signs every commit; none where empty
     has_trailer: bool = False  # messages of agents' commits in the project name the session
 
 
@@ -51,5 +52,6 @@ def read_config(path: Path) -> Config:
         redaction_rules=redaction.get("rules", {}),
         redaction_allow=tuple(redaction.get("allow", ())),
         denies_leased=told.get("hooks", {}).get("leased") == "deny",
+        signing_key=told.get("signing", {}).get("key", ""),
         has_trailer=told.get("git", {}).get("trailer", False),
     )

@@ -95,7 +95,7 @@ class GitStore(ObjectsStore):
         codec.require_oid_prefix(prefix)
         collected = self._block.find(prefix) if self._block is not None else []
         found = {*collected, *self._loose.find(prefix), *self._packs.find(prefix)}
-        return [oid for oid in sorted(found) if self._object(oid)[0] == "commit"][:_FOUND_AT_MOST]
+        return [oid for oid in sorted(found) if self.read_any(oid)[0] == "commit"][:_FOUND_AT_MOST]
 
     @contextmanager
     def bulk(self) -> Iterator[None]:
@@ -124,22 +124,23 @@ class GitStore(ObjectsStore):
 
     def read_object(self, kind: Kind, oid: Oid) -> bytes:
         """The content of an object; NotFoundError if there is none of that kind."""
-        found, data = self._object(oid)
+        found, data = self.read_any(oid)
         if found != kind:
             raise NotFoundError(f"{oid} is a {found}, not a {kind}")
         return data
+
+    def read_any(self, oid: Oid) -> tuple[Kind, bytes]:
+        """Kind and content of an object; NotFoundError if there is none."""
+        if not codec.is_oid(oid):
+            raise NotFoundError(f"{oid!r} is not an object id")
+        collected = self._block.read(oid) if self._block is not None else None
+        return collected or self._loose.read(oid) or self._packed(oid)
 
     def write_object(self, kind: Kind, data: bytes) -> Oid:
         """Store an object and return its id."""
         if self._block is None:
             return self._loose.write(kind, data)
         return self._block.add(kind, data)
-
-    def _object(self, oid: Oid) -> tuple[Kind, bytes]:
-        if not codec.is_oid(oid):
-            raise NotFoundError(f"{oid!r} is not an object id")
-        collected = self._block.read(oid) if self._block is not None else None
-        return collected or self._loose.read(oid) or self._packed(oid)
 
     def _packed(self, oid: Oid) -> tuple[Kind, bytes]:
         self._packed_reads += 1

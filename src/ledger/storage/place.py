@@ -26,7 +26,8 @@ class Place:
     arguments; `person` is the key of the session of whoever runs this process. `find_users` opens the
     ledger of the user's own, and makes it if it is told so. A ledger in memory has no layout, hence no
     locks, queue, journal, heads or payloads. `patience` is how long a write waits for another in seconds, where that is
-    not the usual time: who ends in a hurry has little of it, and then goes on out of turn.
+    not the usual time: who ends in a hurry has little of it, and then goes on out of turn. `sign` puts a signature into
+    the bytes of a commit, where the user has commits signed.
     """
 
     store: EventStore
@@ -43,6 +44,7 @@ class Place:
     accepts_clock: bool = False
     patience: float | None = None
     find_users: Callable[[bool], Place | None] = lambda _: None
+    sign: Callable[[bytes], bytes] | None = None
     journals: dict[str, Journal] = field(default_factory=dict)
     _reader: TreeReader | None = None
     _users: Place | None = None
@@ -78,6 +80,10 @@ class Place:
     def keep(self, reader: TreeReader) -> None:
         """Remember a state that the next write will most likely start from."""
         self._reader = reader
+
+    def signed(self, raw: bytes) -> bytes:
+        """The bytes of a commit as they are stored: with the user's signature where there is to be one."""
+        return raw if self.sign is None else self.sign(raw)
 
     def close(self) -> None:
         """Give back what is held open; acknowledged events are safe without it."""
