@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 
 def bare(path: Path) -> Path:
@@ -69,6 +70,12 @@ class Link:
     def close(self) -> None:
         """Take no more connections."""
         self._listening.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _serve(self) -> None:
         while True:

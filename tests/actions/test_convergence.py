@@ -63,16 +63,16 @@ class Replica:
 class Network:
     """Clones of one ledger that write and bring at random."""
 
-    def __init__(self, folder: Path, seed: int, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, seed: int, stack: ExitStack, replicas: int = REPLICAS, start: int = START) -> None:
         self.chance = random.Random(seed)
-        self.hour = Hour()
+        self.hour = Hour(start)
         random62 = partial(self.chance.getrandbits, 62)
         first = Sources(lambda: self.hour.now, random62, "ann", "desk")
         create_ledger(folder / "0", sources=first)[0].close()
-        for number in range(1, REPLICAS):
+        for number in range(1, replicas):
             shutil.copytree(folder / "0", folder / str(number))
         self.replicas: list[Replica] = []
-        for number in range(REPLICAS):
+        for number in range(replicas):
             ledger = stack.enter_context(
                 open_ledger(
                     folder / str(number),
