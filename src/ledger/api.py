@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ledger.actions.session import Session
     from ledger.core.redaction import Redactor
     from ledger.running import RunningSession
+    from ledger.storage.plain import Plain
 
 # What only writers need (schemas, policies, redaction) is imported where it is used: without it a reader starts
 # in half the time.
@@ -254,6 +255,29 @@ def open_ledger(
     ledger = Ledger(opened(), opened)
     ledger.restore_if_needed(rewritten)
     return ledger
+
+
+def open_plain(plain: Plain, *, accepts_clock: bool = False, sources: Sources | None = None) -> Ledger:
+    """Open the ledger that an ordinary clone holds, to read it and to write events on its main.
+
+    It has no locks, queue or journal: git itself, which people use beside it, knows none either. Everything is synced.
+    """
+    from ledger.storage.git import GitStore
+    from ledger.storage.plain import signing_key
+
+    told = sources or system_sources()
+    key = signing_key(plain.git_dir)
+    place = Place(
+        store=GitStore(plain.git_dir, durable=True),
+        now=told.now,
+        random62=told.random62,
+        find_redactor=_usual_redactor,
+        host=told.host,
+        person=told.person,
+        accepts_clock=accepts_clock,
+        sign=functools.partial(_signed, key) if key else None,
+    )
+    return Ledger(place)
 
 
 def create_ledger(

@@ -17,6 +17,7 @@ from ledger.storage.exchanged import Exchanged, remember_exchanged
 from ledger.storage.git import GitStore
 from ledger.storage.heads import Heads
 from ledger.storage.layout import MAIN, Layout
+from ledger.storage.plain import check_out, clone_plain
 from ledger.storage.remotes import Remote, add_remote, require_valid
 from ledger.storage.store import Oid
 from ledger.storage.transport import fetch, quarantine_ref
@@ -49,6 +50,32 @@ def clone(root: Path, remote: Remote, now: int) -> Cloned:
         return _filled(layout, remote, now)
     except BaseException:
         shutil.rmtree(root, ignore_errors=True)
+        raise
+
+
+def clone_with_files(top: Path, remote: Remote) -> Cloned:
+    """Make an ordinary clone in the folder `top`, with the keys as files; raises as `clone` does."""
+    require_valid(remote.name, remote.url)
+    if top.exists() and (not top.is_dir() or any(top.iterdir())):
+        raise RefusedError(f"{top} is there already, and not empty", hint="name a new folder")
+    was_there = top.exists()
+    try:
+        plain = clone_plain(remote, top, SECONDS)
+        store = GitStore(plain.git_dir)
+        try:
+            oid = store.ref(quarantine_ref(remote.name)) or ""
+            events = _judged(store, oid, remote)
+            for ref in (MAIN, f"refs/remotes/{remote.name}/main"):
+                store.move_ref(ref, oid, None)
+            store.move_ref(quarantine_ref(remote.name), None, oid)
+        finally:
+            store.close()
+        check_out(plain)
+        return Cloned(top, oid, events)
+    except BaseException:
+        shutil.rmtree(top, ignore_errors=True)
+        if was_there:
+            top.mkdir()
         raise
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ledger.errors import BusyError, NotALedgerError, RefusedError
+from ledger.storage.files import refusals
 from ledger.storage.layout import MAIN
-from ledger.storage.program import Ran, run_git
+from ledger.storage.program import Ran, require_git, run_git
 from ledger.storage.remotes import PROTOCOLS, Remote, without_password
 
 QUARANTINE = "refs/quarantine/"
@@ -99,6 +100,22 @@ def push(git_dir: Path, remote: Remote, refspecs: Sequence[str], seconds: float 
         raise _failure(remote, ran)
     said = "\n".join([*_from_remote(ran), *([] if _from_remote(ran) else refusals)])
     return Pushed(is_done=False, is_stale=all(_STALE.search(one) for one in refusals), said=said)
+
+
+def run_clone(remote: Remote, folder: Path, seconds: float) -> None:
+    """Make an ordinary clone of the remote's main in a new folder, nothing checked out; raises as `fetch` does."""
+    with refusals(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    git_dir = folder / ".git"
+    # Not `git clone`: it copies the user's templates, hooks among them, and checks out what nobody has judged.
+    require_git(git_dir, ["-c", "init.templateDir=", "init", "--quiet", "--initial-branch=main", str(folder)])
+    require_git(git_dir, ["config", "core.bare", "false"])
+    require_git(git_dir, ["config", f"remote.{remote.name}.url", remote.url])
+    require_git(git_dir, ["config", f"remote.{remote.name}.fetch", f"+refs/heads/*:refs/remotes/{remote.name}/*"])
+    require_git(git_dir, ["config", "branch.main.remote", remote.name])
+    require_git(git_dir, ["config", "branch.main.merge", MAIN])
+    if not fetch(git_dir, remote, seconds):
+        raise NotALedgerError(f"{remote.shown} is empty: there is no ledger to clone", hint="ledger sync, where it is")
 
 
 def _run(git_dir: Path, arguments: Sequence[str], remote: Remote, seconds: float) -> Ran:
