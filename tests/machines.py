@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import socket
 import struct
@@ -13,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
+
+SSHD = "/usr/sbin/sshd"
 
 
 def bare(path: Path) -> Path:
@@ -39,9 +42,7 @@ def http_server(root: Path) -> Iterator[str]:
 @contextmanager
 def git_daemon(root: Path) -> Iterator[str]:
     """`git daemon` on loopback, which takes pushes; gives the URL of the root."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _free_port()
     command = ["git", "daemon", "--listen=127.0.0.1", f"--port={port}", f"--base-path={root}", "--reuseaddr"]
     command += ["--export-all", "--enable=receive-pack", str(root)]
     daemon = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
@@ -52,6 +53,31 @@ def git_daemon(root: Path) -> Iterator[str]:
         with suppress(ProcessLookupError):
             os.killpg(daemon.pid, 15)
         daemon.wait(10)
+
+
+@contextmanager
+def ssh_server(folder: Path, user: str) -> Iterator[tuple[str, str]]:
+    """A real sshd on loopback that calls whoever comes `user`; gives the start of URLs, and the command for git."""
+    folder.mkdir()
+    for name in ("host", "key"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
+    public = (folder / "key.pub").read_text()
+    (folder / "authorized").write_text(f'environment="LEDGER_USER={user}" {public}')
+    port = _free_port()
+    (folder / "config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized\n"
+        "StrictModes no\nUsePAM no\nPidFile none\nPasswordAuthentication no\nPermitRootLogin yes\n"
+        "PermitUserEnvironment LEDGER_USER\n"
+    )
+    Path("/run/sshd").mkdir(exist_ok=True)
+    sshd = subprocess.Popen([SSHD, "-D", "-e", "-f", str(folder / "config")], stderr=subprocess.DEVNULL)
+    options = "-o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+    try:
+        _await_port(port)
+        yield f"ssh://{getpass.getuser()}@127.0.0.1:{port}", f"ssh -i {folder}/key -F none -o LogLevel=ERROR {options}"
+    finally:
+        sshd.terminate()
+        sshd.wait(10)
 
 
 class Link:
@@ -123,6 +149,12 @@ def _reset(end: socket.socket) -> None:
     with suppress(OSError):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         end.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _await_port(port: int) -> None:

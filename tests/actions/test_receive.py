@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.actions.git import Git
-from tests.machines import git_daemon, http_server
+from tests.machines import SSHD, git_daemon, http_server, ssh_server
 
 from ledger.actions.append import Draft, append_shared
 from ledger.actions.clone import clone
@@ -331,6 +332,30 @@ def test_whom_the_transport_names_may_write_without_a_signature(here: Ledger, se
         me.set("api", "third")
         with pytest.raises(RefusedError, match="somebody may not write to api"):
             exchange(here, f"{url}/ledger.git")
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not Path(SSHD).exists(), reason="sshd is started by root alone")
+def test_over_ssh_the_key_by_which_somebody_comes_says_who_they_are(
+    here: Ledger, server: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (server / NAME).write_text('[[who]]\nname = "ann"\nuser = "ann"\nkeys = ["plan"]\n')
+    me = here.session("agent", "one")
+    me.set("plan", "second")
+    with ssh_server(tmp_path / "ssh", "ann") as (url, command):
+        monkeypatch.setenv("GIT_SSH_COMMAND", command)
+        exchange(here, f"{url}{server}")
+        assert head(server) == main(here)
+        clone(tmp_path / "there", Remote("origin", f"{url}{server}"), here.place.now())
+        me.set("api", "third")
+        with pytest.raises(RefusedError, match="ann may not write to api"):
+            exchange(here, f"{url}{server}")
+    with ssh_server(tmp_path / "ssh-of-bob", "bob") as (url, command):
+        monkeypatch.setenv("GIT_SSH_COMMAND", command)
+        with pytest.raises(RefusedError, match="comes from user 'bob', who may write nothing here"):
+            exchange(here, f"{url}{server}")
+        monkeypatch.setenv("GIT_SSH_COMMAND", command.replace("ssh-of-bob/key", "ssh/key"))
+        with pytest.raises(RefusedError, match=r"does not let us in: .*Permission denied"):
+            exchange(here, f"{url}{server}")
 
 
 # Epochs

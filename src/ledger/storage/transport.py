@@ -50,6 +50,12 @@ _SHUT = re.compile(
 )
 
 
+_PREFIX = re.compile(r"(?:fatal|error|ssh): ")
+_ADVICE = re.compile(
+    r"remote:|Please make sure|and the repository exists|Could not read from remote|hint:|Warning:|Cloning"
+)
+
+
 class UnreachableError(BusyError):
     """The other place cannot be reached now, or does not answer in time (exit 5)."""
 
@@ -155,9 +161,7 @@ def _failure(remote: Remote, ran: Ran) -> UnreachableError | RefusedError | NotA
 
 
 def _own_words(ran: Ran, remote: Remote) -> list[str]:
-    """What git said itself, each line once, without the address's password and the advice for people at a prompt."""
-    lines = [
-        line.partition(": ")[2] for line in ran.err.splitlines() if line.startswith(("fatal: ", "error: ", "ssh: "))
-    ]
-    lines = lines or [line for line in ran.err.splitlines() if line.strip()][:2]
-    return list(dict.fromkeys(line.strip().replace(remote.url, without_password(remote.url)) for line in lines))[:3]
+    """What git and ssh said, each line once, without the address's password and the advice for people at a prompt."""
+    shown = without_password(remote.url)
+    lines = [_PREFIX.sub("", line.strip()).replace(remote.url, shown) for line in ran.err.splitlines()]
+    return [line for line in dict.fromkeys(lines) if line and not _ADVICE.match(line)][:3]
