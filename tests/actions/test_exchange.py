@@ -55,6 +55,17 @@ def test_what_is_new_goes_some_seconds_after_the_last_exchange() -> None:
     assert is_due(HEAD, state, NOW + GIVES_AFTER)
 
 
+def test_where_others_were_faster_the_next_push_waits_twice_as_long_and_two_minutes_at_most() -> None:
+    state, waits = Exchanged(OTHER, NOW, NOW), []
+    for _ in range(5):
+        state = state.after(OTHER, NOW, is_crowded=True)
+        waits.append(next(wait for wait in range(400) if is_due(HEAD, state, NOW + wait * 1_000_000)))
+    assert waits == [30, 60, 120, 120, 120]
+    for _ in range(3):
+        state = state.after(OTHER, NOW, is_crowded=False)
+    assert is_due(HEAD, state, NOW + GIVES_AFTER)
+
+
 def test_with_nothing_to_give_it_is_looked_at_once_a_minute() -> None:
     state = Exchanged(HEAD, NOW, NOW)
     assert not is_due(HEAD, state, NOW + LOOKS_AFTER - 1)

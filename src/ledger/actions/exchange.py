@@ -29,7 +29,8 @@ def is_due(main: Oid, state: Exchanged, now: int) -> bool:
         return False
     since = now - max(state.tried, state.synced)
     # A clock that was set back must not keep us from it for longer.
-    return since < 0 or since >= (LOOKS_AFTER if main == state.seen else GIVES_AFTER)
+    # Where many push, each push that is in vain makes the next one of others more likely so: all step back.
+    return since < 0 or since >= (LOOKS_AFTER if main == state.seen else GIVES_AFTER << state.crowd)
 
 
 def due_remotes(place: Place, layout: Layout) -> list[Remote]:

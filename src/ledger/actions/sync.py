@@ -19,7 +19,7 @@ from ledger.actions.find import main_tip
 from ledger.actions.tip import Author, event_id
 from ledger.core.ids import SessionId
 from ledger.errors import BusyError, DamageError, LedgerError, NotALedgerError, RefusedError, UsageError
-from ledger.storage.exchanged import Exchanged, exchanged, remember_exchanged
+from ledger.storage.exchanged import exchanged, remember_exchanged
 from ledger.storage.layout import MAIN, Layout
 from ledger.storage.locks import Lock
 from ledger.storage.place import Place
@@ -118,7 +118,7 @@ class _Exchange:
             main = main_tip(self._place)
             ahead = 0 if theirs == main else self._count(main, theirs)
             if theirs == main or self._pushed(main, theirs):
-                self._remember(main)
+                self._remember(main, is_crowded=attempt > 0)
                 took = round(time.perf_counter() - began, 6)
                 forward = is_behind and not has_merged
                 return Synced(
@@ -226,9 +226,10 @@ class _Exchange:
             hint="whoever keeps it moves its main: git push --force-with-lease, once, from this ledger.git",
         )
 
-    def _remember(self, main: Oid) -> None:
-        now = self._place.now()
-        remember_exchanged(self._layout, self._remote.name, Exchanged(main, now, now))
+    def _remember(self, main: Oid, *, is_crowded: bool) -> None:
+        before = exchanged(self._layout, self._remote.name)
+        after = before.after(main, self._place.now(), is_crowded=is_crowded)
+        remember_exchanged(self._layout, self._remote.name, after)
 
 
 def _has(store: EventStore, oid: Oid) -> bool:

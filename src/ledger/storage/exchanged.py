@@ -14,12 +14,14 @@ from ledger.storage.files import make_folder, refusals, write_file
 from ledger.storage.layout import Layout
 from ledger.storage.store import Oid
 
+MOST = 3  # each doubles the time until the next push
+
 
 class Exchanged(NamedTuple):
     """A remote as it was last met; times in microseconds since 1970, 0 for never.
 
     `seen` is where its main stood, `tried` and `synced` when it was last tried and last in step with ours, `error` what
-    went wrong last, "" where nothing did.
+    went wrong last, "" where nothing did. `crowd` counts how often of late others were faster at pushing, from 0 to 3.
     """
 
     seen: Oid = ""
@@ -27,6 +29,12 @@ class Exchanged(NamedTuple):
     synced: int = 0
     error: str = ""
     breaker: Breaker = Breaker()
+    crowd: int = 0
+
+    def after(self, seen: Oid, now: int, *, is_crowded: bool) -> Exchanged:
+        """What is remembered after an exchange; whether in it somebody else was faster at pushing."""
+        crowd = min(MOST, self.crowd + 1) if is_crowded else max(0, self.crowd - 1)
+        return Exchanged(seen, now, now, crowd=crowd)
 
 
 def exchanged(layout: Layout, remote: str) -> Exchanged:
@@ -34,7 +42,8 @@ def exchanged(layout: Layout, remote: str) -> Exchanged:
     try:
         told: dict[str, Any] = json.loads((layout.remotes / f"{remote}.json").read_bytes())
         breaker = Breaker(int(told["failures"]), int(told["failed"]))
-        return Exchanged(str(told["seen"]), int(told["tried"]), int(told["synced"]), str(told["error"]), breaker)
+        texts, numbers = (str(told["seen"]), str(told["error"])), (int(told["tried"]), int(told["synced"]))
+        return Exchanged(texts[0], *numbers, texts[1], breaker, min(MOST, max(0, int(told.get("crowd", 0)))))
     except (OSError, ValueError, KeyError, TypeError):
         return Exchanged()
 
