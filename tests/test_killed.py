@@ -23,6 +23,7 @@ from typing import NamedTuple
 import pytest
 from tests.actions.git import Git
 from tests.actions.test_forget import holding
+from tests.machines import http_server
 from tests.strace import MARK, SYNCS, WRITES, points, tracing
 
 from ledger.actions.append import Draft
@@ -30,12 +31,15 @@ from ledger.actions.bring import bring
 from ledger.actions.find import tips
 from ledger.actions.forget import forget, wanted
 from ledger.actions.recover import recover
+from ledger.actions.sync import sync
 from ledger.actions.tip import Author, event_id
 from ledger.actions.truncate import truncate
 from ledger.actions.verify import verify
 from ledger.api import Ledger, create_ledger, open_ledger
 from ledger.storage.layout import MAIN
 from ledger.storage.maintenance import gc
+from ledger.storage.remotes import Remote, add_remote, list_remotes
+from ledger.storage.server import prepare
 
 CALLS = (*WRITES, *SYNCS)
 OTHER = "refs/remotes/other/main"
@@ -46,7 +50,7 @@ PROGRAM = f"""
 import os, sys
 from pathlib import Path
 from tests.test_killed import OPERATIONS
-from ledger.actions import append, bring, join, session, forget, recover, truncate
+from ledger.actions import append, bring, join, session, forget, recover, sync, truncate
 from ledger.core.redaction import default_redactor
 default_redactor()
 {MARK}
@@ -54,7 +58,11 @@ try:
     OPERATIONS[sys.argv[2]](Path(sys.argv[1]))
 except Exception as error:
     from ledger.errors import LedgerError
-    os._exit(3 if isinstance(error, LedgerError) else 4)
+    if isinstance(error, LedgerError):
+        os._exit(3)
+    import traceback
+    traceback.print_exc()
+    os._exit(4)
 os._exit(0)
 """
 
@@ -121,6 +129,13 @@ def run_recover(root: Path) -> None:
                 raise AssertionError(done)
 
 
+def run_sync(root: Path) -> None:
+    with open_ledger(root) as ledger:
+        (remote,) = list_remotes(ledger.layout.git_dir)
+        sync(ledger.place, remote)
+        tell(*ids(ledger))
+
+
 OPERATIONS = {
     "init": run_init,
     "append": run_append,
@@ -130,7 +145,9 @@ OPERATIONS = {
     "forget": run_forget,
     "adopt": run_adopt,
     "recover": run_recover,
+    "sync": run_sync,
 }
+SERVED: list[Path] = []  # the folder of the web server that runs
 CUT = {"truncate": 2, "forget": 1, "adopt": 1}  # so many of the first events go: the root, and the one behind it
 
 
@@ -139,6 +156,17 @@ class Killed(NamedTuple):
 
     acknowledged: list[str]
     opened: float
+
+
+@pytest.fixture(scope="module", autouse=True)
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder that a web server serves: no fault of ours hits a process of another machine."""
+    folder = tmp_path_factory.mktemp("served")
+    with http_server(folder) as url:
+        (folder / "url").write_text(url)
+        SERVED.append(folder)
+        yield folder
+        SERVED.remove(folder)
 
 
 @pytest.fixture(scope="module")
@@ -182,11 +210,22 @@ def prepared(template: Path, folder: Path, operation: str) -> Path:
     folder.mkdir()
     if operation != "init":
         shutil.copytree(template, folder / "ledger")
+    if operation == "sync":
+        serve(template.parent / "clone" / "ledger.git", folder / "ledger" / "ledger.git")
     if operation == "adopt":
         Git(folder / "ledger" / "ledger.git")(
             "fetch", "-q", str(template.parent / "later" / "ledger.git"), f"+{MAIN}:{LATER}"
         )
     return folder / "ledger"
+
+
+def serve(other: Path, git_dir: Path) -> None:
+    """Make a new server that has the other clone's history, and name it to the ledger."""
+    (folder,) = SERVED
+    shutil.rmtree(folder / "ledger.git", ignore_errors=True)
+    prepare(folder / "ledger.git")
+    Git(other)("push", "-q", str(folder / "ledger.git"), f"{MAIN}:{MAIN}")
+    add_remote(git_dir, Remote("origin", f"{(folder / 'url').read_text()}/ledger.git"))
 
 
 def sweep(

@@ -314,7 +314,7 @@ def test_status_answers_programs(ledger: Run) -> None:
         "tasks": [],
         "leases": [],
         "spool": {"waiting": 0, "rejected": 0},
-        "sync": {"breaker": "closed", "last": "2026-11-22T15:13:04.000000Z"},
+        "sync": {"breaker": "closed", "last": "2026-11-22T15:13:04.000000Z", "remotes": []},
         "conflicts": 0,
         "injected": {"times": 0, "characters": 0},
         "switches": [],

@@ -20,7 +20,7 @@ from ledger.storage.layout import MAIN, Layout
 from ledger.storage.plain import check_out, clone_plain
 from ledger.storage.remotes import Remote, add_remote, require_valid
 from ledger.storage.store import Oid
-from ledger.storage.transport import fetch, quarantine_ref
+from ledger.storage.transport import fetch_all
 from ledger.storage.tree import TreeReader
 
 SECONDS = 3600.0  # for all of a long history
@@ -60,14 +60,14 @@ def clone_with_files(top: Path, remote: Remote) -> Cloned:
         raise RefusedError(f"{top} is there already, and not empty", hint="name a new folder")
     was_there = top.exists()
     try:
-        plain = clone_plain(remote, top, SECONDS)
+        plain, quarantined = clone_plain(remote, top, SECONDS)
         store = GitStore(plain.git_dir)
         try:
-            oid = store.ref(quarantine_ref(remote.name)) or ""
+            oid = store.ref(quarantined) or ""
             events = _judged(store, oid, remote)
             for ref in (MAIN, f"refs/remotes/{remote.name}/main"):
                 store.move_ref(ref, oid, None)
-            store.move_ref(quarantine_ref(remote.name), None, oid)
+            store.move_ref(quarantined, None, oid)
         finally:
             store.close()
         check_out(plain)
@@ -81,17 +81,13 @@ def clone_with_files(top: Path, remote: Remote) -> Cloned:
 
 def _filled(layout: Layout, remote: Remote, now: int) -> Cloned:
     add_remote(layout.git_dir, remote)
-    if not fetch(layout.git_dir, remote, SECONDS):
-        raise NotALedgerError(
-            f"{remote.shown} is empty: there is no ledger to clone",
-            hint="where the ledger is: ledger remote add NAME URL; then ledger sync",
-        )
+    quarantined = fetch_all(layout.git_dir, remote, SECONDS)
     store = GitStore(layout.git_dir)
     try:
-        oid = store.ref(quarantine_ref(remote.name)) or ""
+        oid = store.ref(quarantined) or ""
         events = _judged(store, oid, remote)
         store.move_ref(MAIN, oid, None)
-        store.move_ref(quarantine_ref(remote.name), None, oid)
+        store.move_ref(quarantined, None, oid)
         Heads(layout.heads).remember(MAIN, oid)
         remember_exchanged(layout, remote.name, Exchanged(oid, now, now))
         return Cloned(layout.root, oid, events)

@@ -26,7 +26,7 @@ from ledger.storage.place import Place
 from ledger.storage.remotes import Remote
 from ledger.storage.store import EventStore, Oid
 from ledger.storage.switches import ALL, REMOTE, SYNC, require_on
-from ledger.storage.transport import SECONDS, Pushed, fetch, push, quarantine_ref
+from ledger.storage.transport import SECONDS, Pushed, fetch, push, quarantine
 
 AGENT = "ledger"
 LOCK_SECONDS = 90.0
@@ -131,16 +131,17 @@ class _Exchange:
         )
 
     def empty_quarantine(self) -> None:
-        """Let go of what came: main has it, or it was refused."""
-        ref = quarantine_ref(self._remote.name)
-        self._store.move_ref(ref, None, self._store.ref(ref))
+        """Let go of what came, now or before somebody was killed: main has it, or it was refused."""
+        for ref, oid in self._store.refs(quarantine(self._remote.name)).items():
+            self._store.move_ref(ref, None, oid)
 
     def _fetched(self) -> Oid | None:
         """The remote's head, its objects in our store; None where it is empty."""
         with Lock(self._layout.fetch_lock).hold(LOCK_SECONDS):
-            if not fetch(self._layout.git_dir, self._remote, self._seconds):
+            ref = fetch(self._layout.git_dir, self._remote, self._seconds)
+            if ref is None:
                 return None
-            oid = self._store.ref(quarantine_ref(self._remote.name))
+            oid = self._store.ref(ref)
         if oid is None:  # an epoch began in between
             raise BusyError("this ledger began a new epoch at this moment", hint="try again")
         return oid

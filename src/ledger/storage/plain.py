@@ -88,15 +88,15 @@ def require_plain(start: Path) -> Plain:
     return found
 
 
-def clone_plain(remote: Remote, top: Path, seconds: float) -> Plain:
-    """An ordinary clone whose main is in quarantine still, set up to merge and commit as a ledger needs it.
+def clone_plain(remote: Remote, top: Path, seconds: float) -> tuple[Plain, str]:
+    """An ordinary clone, set up to merge and commit as a ledger needs it; and the ref that its main is under still.
 
     Raises as `transport.fetch` does.
     """
-    run_clone(remote, top, seconds)
+    ref = run_clone(remote, top, seconds)
     plain = Plain(top, top / ".git")
     set_up(plain)
-    return plain
+    return plain, ref
 
 
 def set_up(plain: Plain) -> None:

@@ -68,21 +68,25 @@ class Pushed(NamedTuple):
     said: str = ""
 
 
-def quarantine_ref(remote: str) -> str:
-    """Where the branch of a remote lies until it has been judged."""
-    return f"{QUARANTINE}{remote}/main"
+def quarantine(remote: str) -> str:
+    """Where the branches of a remote lie until they have been judged: each under a name that was never used.
+
+    A git that is killed leaves the lock of the ref that it was writing, and nobody but a person would remove that.
+    """
+    return f"{QUARANTINE}{remote}/"
 
 
-def fetch(git_dir: Path, remote: Remote, seconds: float = SECONDS) -> bool:
-    """Get the remote's main into quarantine; False where the remote is empty.
+def fetch(git_dir: Path, remote: Remote, seconds: float = SECONDS) -> str | None:
+    """Get the remote's main into quarantine: the ref that it is under; None where the remote is empty.
 
     Raises UnreachableError, RefusedError where we are not let in, NotALedgerError for what holds no main.
     """
-    refspec = f"+{MAIN}:{quarantine_ref(remote.name)}"
+    ref = f"{quarantine(remote.name)}{os.urandom(8).hex()}"
+    refspec = f"+{MAIN}:{ref}"
     options = ["--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--quiet", "--refmap="]
     ran = _run(git_dir, ["fetch", *options, "--end-of-options", remote.url, refspec], remote, seconds)
     if ran.code == 0:
-        return True
+        return ref
     if not _ABSENT.search(ran.err):
         raise _failure(remote, ran)
     listed = _run(git_dir, ["ls-remote", "--end-of-options", remote.url], remote, seconds)
@@ -92,7 +96,7 @@ def fetch(git_dir: Path, remote: Remote, seconds: float = SECONDS) -> bool:
         raise NotALedgerError(
             f"{remote.shown} is no ledger: it has branches, and none is main", hint="give a repository of its own"
         )
-    return False
+    return None
 
 
 def push(git_dir: Path, remote: Remote, refspecs: Sequence[str], seconds: float = SECONDS) -> Pushed:
@@ -108,8 +112,11 @@ def push(git_dir: Path, remote: Remote, refspecs: Sequence[str], seconds: float 
     return Pushed(is_done=False, is_stale=all(_STALE.search(one) for one in refusals), said=said)
 
 
-def run_clone(remote: Remote, folder: Path, seconds: float) -> None:
-    """Make an ordinary clone of the remote's main in a new folder, nothing checked out; raises as `fetch` does."""
+def run_clone(remote: Remote, folder: Path, seconds: float) -> str:
+    """Make an ordinary clone in a new folder, nothing checked out: the ref that the remote's main is under.
+
+    Raises as `fetch` does.
+    """
     with refusals(folder):
         folder.mkdir(parents=True, exist_ok=True)
     git_dir = folder / ".git"
@@ -120,8 +127,18 @@ def run_clone(remote: Remote, folder: Path, seconds: float) -> None:
     require_git(git_dir, ["config", f"remote.{remote.name}.fetch", f"+refs/heads/*:refs/remotes/{remote.name}/*"])
     require_git(git_dir, ["config", "branch.main.remote", remote.name])
     require_git(git_dir, ["config", "branch.main.merge", MAIN])
-    if not fetch(git_dir, remote, seconds):
-        raise NotALedgerError(f"{remote.shown} is empty: there is no ledger to clone", hint="ledger sync, where it is")
+    return fetch_all(git_dir, remote, seconds)
+
+
+def fetch_all(git_dir: Path, remote: Remote, seconds: float) -> str:
+    """The same as `fetch`, for who cannot begin without: raises NotALedgerError where the remote is empty."""
+    ref = fetch(git_dir, remote, seconds)
+    if ref is None:
+        raise NotALedgerError(
+            f"{remote.shown} is empty: there is no ledger to clone",
+            hint="where the ledger is: ledger remote add NAME URL; then ledger sync",
+        )
+    return ref
 
 
 def _run(git_dir: Path, arguments: Sequence[str], remote: Remote, seconds: float) -> Ran:
