@@ -35,8 +35,10 @@ from ledger.storage.layout import Layout
 from ledger.storage.loose import quarantine, scan_loose
 from ledger.storage.place import Place
 from ledger.storage.program import run_git
+from ledger.storage.remotes import list_remotes
 from ledger.storage.store import Commit, Oid
 from ledger.storage.switches import ALL, require_on
+from ledger.storage.transport import refetch
 from ledger.storage.tree import TreeReader, encode
 
 DEADLINE = 600.0  # seconds
@@ -147,10 +149,9 @@ def _is_broken(place: Place) -> bool:
 
 def _fetch(layout: Layout, repaired: Repaired) -> None:
     """Objects that are missing may be with a remote: they are fetched beside everything, and no ref of ours moves."""
-    for remote in run_git(layout.git_dir, ["remote"]).out.decode("utf-8", "replace").split():
-        wanted = ["fetch", "-q", "--no-write-fetch-head", "--refetch", remote, f"+refs/heads/*:{_FETCHED}{remote}/*"]
-        if run_git(layout.git_dir, wanted).code == 0:
-            repaired.done.append(f"objects were fetched from {remote}")
+    for remote in list_remotes(layout.git_dir):
+        if refetch(layout.git_dir, remote, _FETCHED, DEADLINE / 4):
+            repaired.done.append(f"objects were fetched from {remote.name}")
     for line in run_git(layout.git_dir, ["for-each-ref", "--format=%(refname)", _FETCHED]).out.splitlines():
         run_git(layout.git_dir, ["update-ref", "-d", line.decode("utf-8", "replace")])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,6 +98,18 @@ def fetch(git_dir: Path, remote: Remote, seconds: float = SECONDS) -> str | None
             f"{remote.shown} is no ledger: it has branches, and none is main", hint="give a repository of its own"
         )
     return None
+
+
+def refetch(git_dir: Path, remote: Remote, folder: str, seconds: float) -> bool:
+    """Get every object of the remote again, also those that we are thought to have; its branches go below `folder`.
+
+    False where it cannot be reached, or does not let us in: there may be others.
+    """
+    options = ["--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--quiet", "--refmap=", "--refetch"]
+    arguments = ["fetch", *options, "--end-of-options", remote.url, f"+refs/heads/*:{folder}{remote.name}/*"]
+    with suppress(UnreachableError):
+        return _run(git_dir, arguments, remote, seconds).code == 0
+    return False
 
 
 def push(git_dir: Path, remote: Remote, refspecs: Sequence[str], seconds: float = SECONDS) -> Pushed:
