@@ -14,6 +14,8 @@ from pathlib import Path
 
 from ledger.errors import LedgerError
 
+_JUST_NOW = 10
+
 
 def main(arguments: list[str]) -> int:
     """Judge, or go over; 0 where the push may be taken."""
@@ -63,9 +65,22 @@ def _gone_over(git_dir: Path, lines: list[list[str]]) -> list[str]:
         if update is not None:
             require_git(git_dir, ["update-ref", "--create-reflog", update.ref, update.new, update.old])
         require_git(git_dir, ["update-ref", "-d", ref, new])
-        if update is None:
+        if update is not None:
+            _let_go(git_dir)
+        else:
             return ["main has moved on meanwhile: sync, and begin the epoch again"]
     return []
+
+
+def _let_go(git_dir: Path) -> None:
+    """Drop what only the epoch before reaches: it may have begun so that something is forgotten.
+
+    What came within the last seconds stays until git's own gc: it may be of a push that is just being taken in.
+    """
+    from ledger.storage.program import require_git
+
+    require_git(git_dir, ["reflog", "expire", "--expire=now", "--expire-unreachable=now", "--all"])
+    require_git(git_dir, ["gc", "--quiet", f"--prune={_JUST_NOW}.seconds.ago"])
 
 
 if __name__ == "__main__":

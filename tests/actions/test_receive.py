@@ -374,7 +374,11 @@ def test_an_epoch_of_an_administrator_is_taken_over_and_every_clone_follows_with
         exchange(ann, server)
         bob.session("agent", "bob").set("docs/mine", "not shared yet")
         forget(ann.place, Author.person(ann.place), wanted(ann.place, "leaked", texts=("correct horse",)))
+        for path in (server / "objects").rglob("*"):  # some time has gone by
+            os.utime(path, (1, 1))
         exchange(ann, server)
+        objects = ["git", f"--git-dir={server}", "cat-file", "--batch-all-objects", "--batch"]
+        assert b"correct horse" not in subprocess.run(objects, capture_output=True, check=True).stdout
         assert head(server) == main(ann)
         assert Git(server)("for-each-ref", "--format=%(refname)") == MAIN
         exchange(bob, server)
