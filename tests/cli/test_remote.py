@@ -103,6 +103,15 @@ def test_what_cannot_be_reached_is_said_and_remembered(ledger: Run, server: Path
     assert second.split() == ["origin", str(server), "in", "step", "1m", "ago"]
 
 
+def test_a_clone_of_what_cannot_be_reached_leaves_nothing_behind(run: Run, tmp_path: Path) -> None:
+    for more in ((), ("--plain", "files")):
+        failed = run("clone", "http://127.0.0.1:1/x.git", *more)
+        assert failed.code == 5
+        assert failed.err.endswith("  hint: nothing was made; try again\n")
+    assert not Path(".ledger").exists()
+    assert not Path("files").exists()
+
+
 @pytest.mark.parametrize("url", ["ext::sh -c true", "--upload-pack=true", "-x", "ftp://h/x", ""])
 def test_an_address_that_is_a_command_is_refused(ledger: Run, url: str) -> None:
     refused = ledger("remote", "add", "--yes", "origin", "--", url)

@@ -20,7 +20,7 @@ from ledger.storage.layout import MAIN, Layout
 from ledger.storage.plain import check_out, clone_plain
 from ledger.storage.remotes import Remote, add_remote, require_valid
 from ledger.storage.store import Oid
-from ledger.storage.transport import fetch_all
+from ledger.storage.transport import UnreachableError, fetch_all
 from ledger.storage.tree import TreeReader
 
 SECONDS = 3600.0  # for all of a long history
@@ -48,8 +48,9 @@ def clone(root: Path, remote: Remote, now: int) -> Cloned:
     try:
         layout = opening.create(root)
         return _filled(layout, remote, now)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(root, ignore_errors=True)
+        _say_that_nothing_was_made(error)
         raise
 
 
@@ -72,11 +73,17 @@ def clone_with_files(top: Path, remote: Remote) -> Cloned:
             store.close()
         check_out(plain)
         return Cloned(top, oid, events)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(top, ignore_errors=True)
         if was_there:
             top.mkdir()
+        _say_that_nothing_was_made(error)
         raise
+
+
+def _say_that_nothing_was_made(error: BaseException) -> None:
+    if isinstance(error, UnreachableError):  # a sync would be tried again by itself
+        error.hint = "nothing was made; try again"
 
 
 def _filled(layout: Layout, remote: Remote, now: int) -> Cloned:
