@@ -77,8 +77,12 @@ def _let_go(git_dir: Path) -> None:
 
     What came within the last seconds stays until git's own gc: it may be of a push that is just being taken in.
     """
+    from ledger.storage.layout import ATTACHMENTS
     from ledger.storage.program import require_git
 
+    # Attachments of the epoch before may hold it too: every machine gives again what it has left.
+    for ref in require_git(git_dir, ["for-each-ref", "--format=%(refname)", ATTACHMENTS]).decode("ascii").split():
+        require_git(git_dir, ["update-ref", "-d", ref])
     require_git(git_dir, ["reflog", "expire", "--expire=now", "--expire-unreachable=now", "--all"])
     require_git(git_dir, ["gc", "--quiet", f"--prune={_JUST_NOW}.seconds.ago"])
 

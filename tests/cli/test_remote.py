@@ -48,16 +48,24 @@ def test_the_first_exchange_with_a_server(ledger: Run, server: Path) -> None:
 
 def test_the_documents(ledger: Run, server: Path) -> None:
     added = json.loads(ledger("--json", "remote", "add", "origin", str(server), "--yes").out)
-    assert added == {"name": "origin", "url": str(server)}
+    assert added == {"name": "origin", "url": str(server), "attachments": False}
     synced = json.loads(ledger("sync", "--json").out)
     assert synced.pop("seconds") > 0
     (remote,) = synced.pop("remotes")
-    assert synced == {"merged": False, "fast_forward": False, "conflicts": [], "pushed": 1, "fetched": 0}
+    assert synced == {
+        "merged": False,
+        "fast_forward": False,
+        "conflicts": [],
+        "pushed": 1,
+        "fetched": 0,
+        "attachments": 0,
+    }
     assert (remote["name"], len(remote["head"]), remote["epoch"]) == ("origin", 40, None)
     (listed,) = json.loads(ledger("remote", "list", "--json").out)
     assert listed == {
         "name": "origin",
         "url": str(server),
+        "attachments": False,
         "breaker": "closed",
         "tried": 1795360504.0,
         "synced": 1795360504.0,

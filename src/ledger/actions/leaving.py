@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from ledger.actions.attachments import count_attachments
 from ledger.actions.find import main_tip, walk
 from ledger.core.clock import stamp
 from ledger.storage.layout import PRIVATE
@@ -22,10 +23,11 @@ class Leaving:
     since: str
     types: str
     stays: tuple[str, ...]
+    attachments: int = 0
 
 
-def leaving(place: Place) -> Leaving:
-    """What would go to a remote now."""
+def leaving(place: Place, *, attachments: bool = False) -> Leaving:
+    """What would go to a remote now, with attachments or without."""
     types, sessions, since = Counter[str](), set[str](), 0
     for commit in walk(place, [main_tip(place)]):
         types[commit.message.partition(b" ")[0].split(b"\n")[0].decode("utf-8", "replace")] += 1
@@ -35,11 +37,13 @@ def leaving(place: Place) -> Leaving:
     rest = len(types) - len(named)
     private = len(place.store.refs(PRIVATE))
     stays = [f"{private} private session{'' if private == 1 else 's'}"] if private else ["private sessions"]
-    stays += ["what sessions have of their own", "attachments", "the code that checkpoints hold"]
+    stays += ["what sessions have of their own", *([] if attachments else ["attachments"])]
+    stays += ["the code that checkpoints hold"]
     return Leaving(
         events=types.total(),
         sessions=len(sessions),
         since=stamp(since * 1_000_000) if since else "",
         types=", ".join([*named, *([f"and {rest} more types"] if rest > 0 else [])]),
         stays=tuple(stays),
+        attachments=count_attachments(place) if attachments else 0,
     )

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import NamedTuple, cast
 
 from ledger.actions.adopt import is_other_epoch, require_successor
+from ledger.actions.attachments import refusals
 from ledger.actions.epoch import STARTED, epoch_of, root_of
 from ledger.actions.examine import MERGE
 from ledger.actions.law import ObjectStore
@@ -22,10 +23,11 @@ from ledger.actions.tip import event_id, event_of
 from ledger.core.access import Access, Person
 from ledger.core.clock import MAX_AHEAD
 from ledger.core.fold import refuse_newer
-from ledger.core.ids import EventId
+from ledger.core.ids import EventId, SessionId
 from ledger.errors import LedgerError
 from ledger.storage.git import GitStore
-from ledger.storage.layout import MAIN
+from ledger.storage.layout import ATTACHMENTS, MAIN
+from ledger.storage.payloads import attachments_in
 from ledger.storage.signing import Signed, is_good, taken_apart
 from ledger.storage.store import Oid
 from ledger.storage.tree import TreeReader
@@ -87,6 +89,8 @@ class _Reception:
             yield from self._main(update)
         elif _EPOCH.fullmatch(update.ref):
             yield from self._epoch(update)
+        elif update.ref.startswith(ATTACHMENTS):
+            yield from self._attachments(update)
         else:
             yield f"{update.ref} has no place here: only main goes from one machine to another"
 
@@ -123,6 +127,27 @@ class _Reception:
             yield f"{who} may not begin an epoch here: access.toml names the administrators"
             return
         yield from self._commits(update.new, [main], person)
+
+    def _attachments(self, update: Update) -> Iterator[str]:
+        """What events that are here name, and nothing else; whoever may write the events may give what they name."""
+        session, main = update.ref.removeprefix(ATTACHMENTS), self._store.ref(MAIN)
+        known = [] if update.old == _GONE else [update.old]
+        if not SessionId.form.fullmatch(session) or main is None:
+            yield f"{update.ref} is of no session that is known here"
+            return
+        if known and not self._store.is_ancestor(update.old, update.new):
+            yield f"{update.ref} goes forward only: sync first"
+            return
+        files: dict[str, Oid] = {}
+        for commit in self._store.walk([update.new], known):
+            files |= attachments_in(self._store, commit.oid)
+        for path, oid in attachments_in(self._store, update.old).items() if known else ():
+            files.pop(path, None) if files.get(path) == oid else None
+
+        def read(oid: Oid) -> bytes:
+            return self._store.read_object("blob", oid)
+
+        yield from map(str, refusals(self._store, main, session, files, read))
 
     def _commits(self, new: Oid, known: Sequence[Oid], person: Person | None) -> Iterator[str]:
         lineage = Lineage(cast("ObjectStore", self._store))

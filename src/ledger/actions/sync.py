@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ledger.actions.adopt import is_other_epoch, require_successor
 from ledger.actions.bring import Brought, bring
@@ -42,7 +42,7 @@ class Synced:
     """What came of it: events that came and went, the shared keys with new conflicts, and the seconds it took.
 
     `merged` says that both sides had something of their own, `fast_forward` that main only followed; `epoch` is the
-    later one that main is in now, if the remote was in one.
+    later one that main is in now, if the remote was in one; `attachments` is how many of them came.
     """
 
     remote: str
@@ -54,6 +54,7 @@ class Synced:
     conflicts: tuple[str, ...] = ()
     epoch: int | None = None
     seconds: float = 0.0
+    attachments: int = 0
 
 
 def sync(place: Place, remote: Remote, *, accepts: bool = False, seconds: float = SECONDS) -> Synced:
@@ -70,9 +71,15 @@ def sync(place: Place, remote: Remote, *, accepts: bool = False, seconds: float 
     with Lock(layout.sync_lock).hold(LOCK_SECONDS), _remembered(place, layout, remote):
         exchange = _Exchange(place, layout, remote, accepts, seconds)
         try:
-            return exchange.run()
+            done = exchange.run()
         finally:
             exchange.empty_quarantine()
+        if not remote.attachments:
+            return done
+        from ledger.actions.attachments import exchange_attachments  # few have them
+
+        came = exchange_attachments(place, layout, remote, seconds, is_new=bool(done.fetched))
+        return replace(done, attachments=came)
 
 
 def syncing_author(place: Place) -> Author:

@@ -16,10 +16,15 @@ Plain = Annotated[
     Path | None,
     typer.Option("--plain", help="An ordinary clone in DIR, with files to read and edit by hand.", metavar="DIR"),
 ]
+Attachments = Annotated[
+    bool, typer.Option("--attachments", help="The bytes of attachments are exchanged too: transcripts of agents.")
+]
 Name = Annotated[str, typer.Option("--name", help="What the remote is called here.", metavar="NAME")]
 
 
-def command(context: typer.Context, url: Url, name: Name = "origin", plain: Plain = None) -> None:
+def command(
+    context: typer.Context, url: Url, name: Name = "origin", attachments: Attachments = False, plain: Plain = None
+) -> None:
     """Make a ledger here from one that lies elsewhere.
 
     It goes where `ledger init` would make a new one. Every event is judged before anything counts; what is not sound
@@ -39,7 +44,7 @@ def command(context: typer.Context, url: Url, name: Name = "origin", plain: Plai
         call.out.words("To record what you edit there: ledger record --from-worktree; then git push.")
         return
     folder = call.folder or opening.place_for(Path.cwd())
-    done = clone(folder.absolute(), Remote(name, absolute(url, Path.cwd())), call.now())
+    done = clone(folder.absolute(), Remote(name, absolute(url, Path.cwd()), attachments), call.now())
     document = {"ledger": str(done.root), "events": done.events, "head": done.main}
     call.out.answer(document, lambda: [str(done.root)])
     call.out.words(f"Cloned: {counted(done.events, 'event')}, all judged. To record here as well: ledger up")

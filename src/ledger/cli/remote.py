@@ -23,12 +23,15 @@ Name = Annotated[str, typer.Argument(help="What it is called here, such as origi
 Url = Annotated[
     str, typer.Argument(help="Where it is, as git takes it: https, ssh, git, file, or a path.", metavar="URL")
 ]
+Attachments = Annotated[
+    bool, typer.Option("--attachments", help="The bytes of attachments go there too: transcripts of agents.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
 
 DEFAULT = "list"
 
 
-def add(context: typer.Context, name: Name, url: Url, yes: Yes = False) -> None:
+def add(context: typer.Context, name: Name, url: Url, attachments: Attachments = False, yes: Yes = False) -> None:
     """Name a remote. What will leave this machine is shown first, and asked for.
 
     The remote is an ordinary git repository of its own, empty or with this same ledger in it. Nothing is exchanged
@@ -39,9 +42,9 @@ def add(context: typer.Context, name: Name, url: Url, yes: Yes = False) -> None:
 
     call = Call.of(context)
     with call.ledger() as ledger:
-        remote = Remote(name, absolute(url, Path.cwd()))
+        remote = Remote(name, absolute(url, Path.cwd()), attachments)
         require_new(ledger.layout.git_dir, remote)
-        goes = leaving(ledger.place)
+        goes = leaving(ledger.place, attachments=attachments)
         call.out.words("\n".join(_leaving(goes, remote)))
         if not yes and not _agreed(call):
             call.out.words("Nothing was changed.")
@@ -92,13 +95,15 @@ def _leaving(goes: Leaving, remote: Remote) -> Iterator[str]:
     yield f"What goes to {visible(remote.shown)}, at each sync, for whoever may read there:"
     since = f", since {goes.since[:10]}" if goes.since else ""
     yield f"  {counted(goes.events, 'event')} of {counted(goes.sessions, 'session')}{since}: {goes.types}"
+    if remote.attachments:
+        yield f"  {counted(goes.attachments, 'attachment')}: the transcripts of agents"
     yield "  prompts, answers, commands, file names and values in full, free of the secrets that were recognised"
     yield f"What stays: {', '.join(goes.stays)}"
 
 
 def document(remote: Remote, state: Exchanged | None = None, now: int = 0) -> dict[str, Any]:
     """A remote as JSON tells it, with how it stands where that is known."""
-    document: dict[str, Any] = {"name": remote.name, "url": remote.shown}
+    document: dict[str, Any] = {"name": remote.name, "url": remote.shown, "attachments": remote.attachments}
     if state is not None:
         document |= {
             "breaker": state.breaker.state(now),

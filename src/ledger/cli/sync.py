@@ -59,8 +59,9 @@ def _remotes(git_dir: Any, name: str | None) -> Sequence[Remote]:
 def _line(one: Synced) -> str:
     parts = [f"{counted(one.fetched, 'event')} came"] if one.fetched else []
     parts += [f"{counted(one.pushed, 'event')} went"] if one.pushed else []
+    parts += [f"{counted(one.attachments, 'attachment')} came"] if one.attachments else []
     how = " (merged)" if one.merged else ""
-    told = f"{' and '.join(parts)}{how}" if parts else "nothing new on either side"
+    told = f"{', '.join(parts)}{how}" if parts else "nothing new on either side"
     epoch = f"; this ledger is in epoch {one.epoch} now" if one.epoch else ""
     conflicts = f"; {counted(len(one.conflicts), 'new conflict')}: ledger conflicts" if one.conflicts else ""
     return f"{one.remote}: {told}{epoch}{conflicts}"
@@ -72,6 +73,7 @@ def _document(done: Sequence[Synced]) -> dict[str, Any]:
         "fast_forward": any(one.fast_forward for one in done),
         "conflicts": sorted({key for one in done for key in one.conflicts}),
         "pushed": sum(one.pushed for one in done),
+        "attachments": sum(one.attachments for one in done),
         "fetched": sum(one.fetched for one in done),
         "seconds": round(sum(one.seconds for one in done), 6),
         "remotes": [{"name": one.remote, "head": one.main, "epoch": one.epoch} for one in done],

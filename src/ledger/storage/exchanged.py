@@ -21,7 +21,8 @@ class Exchanged(NamedTuple):
     """A remote as it was last met; times in microseconds since 1970, 0 for never.
 
     `seen` is where its main stood, `tried` and `synced` when it was last tried and last in step with ours, `error` what
-    went wrong last, "" where nothing did. `crowd` counts how often of late others were faster at pushing, from 0 to 3.
+    went wrong last, "" where nothing did. `crowd` counts how often of late others were faster at pushing, from 0 to 3;
+    `attachments` stands for the attachments that both sides had.
     """
 
     seen: Oid = ""
@@ -30,11 +31,12 @@ class Exchanged(NamedTuple):
     error: str = ""
     breaker: Breaker = Breaker()
     crowd: int = 0
+    attachments: str = ""
 
     def after(self, seen: Oid, now: int, *, is_crowded: bool) -> Exchanged:
         """What is remembered after an exchange; whether in it somebody else was faster at pushing."""
         crowd = min(MOST, self.crowd + 1) if is_crowded else max(0, self.crowd - 1)
-        return Exchanged(seen, now, now, crowd=crowd)
+        return Exchanged(seen, now, now, crowd=crowd, attachments=self.attachments)
 
 
 def exchanged(layout: Layout, remote: str) -> Exchanged:
@@ -43,7 +45,8 @@ def exchanged(layout: Layout, remote: str) -> Exchanged:
         told: dict[str, Any] = json.loads((layout.remotes / f"{remote}.json").read_bytes())
         breaker = Breaker(int(told["failures"]), int(told["failed"]))
         texts, numbers = (str(told["seen"]), str(told["error"])), (int(told["tried"]), int(told["synced"]))
-        return Exchanged(texts[0], *numbers, texts[1], breaker, min(MOST, max(0, int(told.get("crowd", 0)))))
+        crowd, attachments = min(MOST, max(0, int(told.get("crowd", 0)))), str(told.get("attachments", ""))
+        return Exchanged(texts[0], *numbers, texts[1], breaker, crowd, attachments)
     except (OSError, ValueError, KeyError, TypeError):
         return Exchanged()
 

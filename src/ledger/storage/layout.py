@@ -18,6 +18,7 @@ MAIN = "refs/heads/main"
 SESSIONS = "refs/heads/session/"
 PRIVATE = "refs/heads/private/"
 CHECKPOINTS = "refs/heads/checkpoint/"
+ATTACHMENTS = "refs/attachments/"  # on servers, and in payloads.git as they were exchanged last: a branch a session
 
 FOLDER_NAME = "ledger"  # inside the project's git folder
 PLAIN_FOLDER_NAME = ".ledger"  # outside git

@@ -18,9 +18,9 @@ from ledger.errors import BusyError, DamageError, InvalidError, Problem
 from ledger.storage.codec import encode_commit, object_id
 from ledger.storage.config import LIMIT
 from ledger.storage.git import GitStore
-from ledger.storage.layout import CHECKPOINTS, SESSIONS, session_ref
+from ledger.storage.layout import ATTACHMENTS, CHECKPOINTS, SESSIONS, session_ref
 from ledger.storage.program import require_git
-from ledger.storage.store import Commit, Oid, Signature
+from ledger.storage.store import Commit, EventStore, Oid, Signature
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _AUTHOR = "ledger"
@@ -85,6 +85,31 @@ class PayloadStore:
         shards = [entry.name for entry in self.store.tree_entries(tree) if entry.is_folder]
         entries = [entry for shard in shards for entry in self.store.tree_entries(tree, f"{shard}/")]
         return {entry.name: entry.oid for entry in sorted(entries)}
+
+    def take_in(self, session: str, blobs: Mapping[str, bytes]) -> None:
+        """Keep attachments that came from elsewhere, by their path, under the session's ref."""
+        self._commit(session_ref(session), dict(blobs), "from elsewhere")
+
+    def put_together(self, session: str, files: Mapping[str, Oid], theirs: Oid | None) -> Oid:
+        """Make the branch of a session that is exchanged: these files, as a step forward from `theirs`; its tip.
+
+        All objects are here already.
+        """
+        if theirs is not None and attachments_in(self.store, theirs) == files:
+            self._point(session, theirs)
+            return theirs
+        changes: dict[str, bytes | None] = {path: self.store.read_object("blob", oid) for path, oid in files.items()}
+        before = None if theirs is None else self.store.commit(theirs)
+        who = Signature(_AUTHOR, "", max(int(time.time()), 0 if before is None else before.committer.time))
+        parents = () if before is None else (before.oid,)
+        tree = self.store.edit_tree(None, changes)
+        tip = self.store.write_commit(encode_commit(tree, parents, who, who, b"payloads\n"))
+        self._point(session, tip)
+        return tip
+
+    def _point(self, session: str, tip: Oid) -> None:
+        ref = ATTACHMENTS + session
+        self.store.move_ref(ref, tip, self.store.ref(ref))
 
     def rewritten(self, changes: Mapping[Oid, bytes | None]) -> list[tuple[str, Oid, Oid | None]]:
         """Write every session's attachments anew, some with other bytes and some left out (None); no ref is moved.
@@ -154,6 +179,22 @@ class PayloadStore:
 def attachment_of(data: bytes) -> Attachment:
     """The attachment that some bytes would be."""
     return Attachment(object_id("blob", data), hashlib.sha256(data).hexdigest(), len(data))
+
+
+def attachments_in(store: EventStore, commit: Oid) -> dict[str, Oid]:
+    """Every file that a commit of attachments holds, by its path; raises DamageError where it is none."""
+    found: dict[str, Oid] = {}
+    tree = store.commit(commit).tree
+    for shard in store.tree_entries(tree):
+        for entry in store.tree_entries(tree, f"{shard.name}/"):
+            found[f"{shard.name}/{entry.name}"] = entry.oid
+    return found
+
+
+def is_path_of(path: str, oid: Oid) -> bool:
+    """Whether an attachment lies where one of its id does."""
+    shard, _, name = path.partition("/")
+    return shard == oid[:2] and name.endswith(f"-{oid[2:14]}") and _NAME.fullmatch(name[:-13]) is not None
 
 
 def _moved(path: str, data: bytes | None) -> dict[str, bytes | None]:

@@ -17,14 +17,16 @@ PROTOCOLS = ("https", "http", "ssh", "git", "file")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST = 2_000
+_YES = ("true", "yes", "on", "1")
 _ABSENT, _CUT = 1, 5  # exit codes of `git config` for what is not there
 
 
 class Remote(NamedTuple):
-    """One remote: its name here, and the address that git reaches it by."""
+    """One remote: its name here, the address that git reaches it by, and whether attachments go there too."""
 
     name: str
     url: str
+    attachments: bool = False
 
     @property
     def shown(self) -> str:
@@ -34,7 +36,9 @@ class Remote(NamedTuple):
 
 def list_remotes(git_dir: Path) -> list[Remote]:
     """Every remote, by name."""
-    return sorted(Remote(name, value) for name, field, value in _settings(git_dir) if field == "url")
+    told = list(_settings(git_dir))
+    wanted = {name for name, field, value in told if field == "attachments" and value.lower() in _YES}
+    return sorted(Remote(name, value, name in wanted) for name, field, value in told if field == "url")
 
 
 def find_remote(git_dir: Path, name: str) -> Remote:
@@ -63,6 +67,8 @@ def add_remote(git_dir: Path, remote: Remote) -> None:
     # For people who use git on ledger.git itself: main alone goes out, and nothing moves by force.
     require_git(git_dir, ["config", f"{section}.fetch", f"refs/heads/main:refs/remotes/{remote.name}/main"])
     require_git(git_dir, ["config", f"{section}.push", "refs/heads/main:refs/heads/main"])
+    if remote.attachments:
+        require_git(git_dir, ["config", f"{section}.attachments", "true"])
 
 
 def remove_remote(git_dir: Path, name: str) -> None:

@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from ledger.errors import BusyError, NotALedgerError, RefusedError
 from ledger.storage.files import refusals
+from ledger.storage.layered import LayeredStore
 from ledger.storage.layout import MAIN
+from ledger.storage.opening import CONFIG, HEAD
 from ledger.storage.program import Ran, require_git, run_git
 from ledger.storage.remotes import PROTOCOLS, Remote, without_password
+from ledger.storage.store import Oid
 
 QUARANTINE = "refs/quarantine/"
 SECONDS = 60.0
+_ASIDE = "fetched-"
 
 _SETTINGS = (
     "protocol.allow=never",
@@ -98,6 +104,37 @@ def fetch(git_dir: Path, remote: Remote, seconds: float = SECONDS) -> str | None
             f"{remote.shown} is no ledger: it has branches, and none is main", hint="give a repository of its own"
         )
     return None
+
+
+@contextmanager
+def fetched_aside(
+    git_dir: Path, remote: Remote, folder: str, seconds: float = SECONDS
+) -> Iterator[tuple[LayeredStore, dict[str, Oid]]]:
+    """Get every branch below a folder of refs into a repository that is gone after the block: it and the tips.
+
+    Nothing of it comes into the repository at `git_dir` but what is copied: not even as something that nothing reaches.
+    Raises as `fetch` does.
+    """
+    for left in git_dir.parent.glob(f"{_ASIDE}*"):  # of one that was killed: whoever calls is the only one
+        shutil.rmtree(left, ignore_errors=True)
+    aside = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=git_dir.parent))
+    try:
+        for name in ("objects/info", "refs"):
+            (aside / name).mkdir(parents=True)
+        (aside / "objects" / "info" / "alternates").write_text(f"{git_dir / 'objects'}\n")
+        for name, content in (("config", CONFIG), ("HEAD", HEAD)):
+            (aside / name).write_bytes(content)
+        options = ["--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--quiet", "--refmap="]
+        ran = _run(aside, ["fetch", *options, "--end-of-options", remote.url, f"+{folder}*:{folder}*"], remote, seconds)
+        if ran.code != 0:
+            raise _failure(remote, ran)
+        store = LayeredStore(aside, git_dir)
+        try:
+            yield store, {ref.removeprefix(folder): oid for ref, oid in store.own_refs(folder).items()}
+        finally:
+            store.close()
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def refetch(git_dir: Path, remote: Remote, folder: str, seconds: float) -> bool:
