@@ -11,6 +11,8 @@ from ledger.errors import BusyError, LedgerError, StorageError
 
 Done = TypeVar("Done")
 
+_LEAVING = 1.0  # seconds: a process that has told what it did ends by itself within a few ms
+
 
 def within(seconds: float, work: Callable[[], Done]) -> Done:
     """What `work` gives back, done in a fork of this process; raises BusyError when `seconds` have passed.
@@ -30,6 +32,7 @@ def within(seconds: float, work: Callable[[], Done]) -> Done:
                 hint="run it again, with a longer --deadline; `ledger verify --full` names an object that hangs",
             )
         done, error = ours.recv()
+        child.join(_LEAVING)
     except EOFError as fault:
         raise StorageError("the process that did it died", hint="run it again: what was done stands") from fault
     finally:

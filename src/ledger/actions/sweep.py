@@ -10,7 +10,6 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from typing import NamedTuple
 
 from ledger.actions.examine import Examiner, Problem
@@ -37,19 +36,20 @@ class Swept(NamedTuple):
 def sweep(lineage: Lineage, order: Sequence[bytes], progress: Progress | None = None) -> Iterator[Swept]:
     """Examine the commits in `order`, parents first; the pieces come in that order."""
     pieces = [range(at, min(at + _PIECE, len(order))) for at in range(0, len(order), _PIECE)]
-    swept: Iterator[Swept]
-    with ExitStack() as stack:
-        if len(order) < _WORTH_SHARING or not _may_fork(lineage):
-            swept = map(functools.partial(_sweep, lineage, order), pieces)
-        else:
-            processes = min(os.cpu_count() or 1, _PROCESSES_AT_MOST)
-            context = multiprocessing.get_context("fork")
-            pool = stack.enter_context(context.Pool(processes, _start, (lineage, order)))
-            swept = pool.imap(_sweep_inherited, pieces)
-        for piece, found in zip(pieces, swept, strict=True):
-            yield found
-            if progress is not None:
-                progress(piece.stop, len(order))
+    is_shared = len(order) >= _WORTH_SHARING and _may_fork(lineage)
+    swept = _shared(lineage, order, pieces) if is_shared else map(functools.partial(_sweep, lineage, order), pieces)
+    for piece, found in zip(pieces, swept, strict=True):
+        yield found
+        if progress is not None:
+            progress(piece.stop, len(order))
+
+
+def _shared(lineage: Lineage, order: Sequence[bytes], pieces: Sequence[range]) -> Iterator[Swept]:
+    processes = min(os.cpu_count() or 1, _PROCESSES_AT_MOST)
+    with multiprocessing.get_context("fork").Pool(processes, _start, (lineage, order)) as pool:
+        yield from pool.imap(_sweep_inherited, pieces)
+        pool.close()
+        pool.join()
 
 
 def damage(oid: str, error: LedgerError) -> Problem:

@@ -38,13 +38,13 @@ def command(
 
     call = Call.of(context)
     if plain is not None:
-        made = clone_with_files(plain.expanduser().absolute(), Remote("origin", absolute(url, Path.cwd())))
+        made = clone_with_files(plain.expanduser().resolve(), Remote("origin", absolute(url, Path.cwd())))
         call.out.answer({"ledger": str(made.root), "events": made.events, "head": made.main}, lambda: [str(made.root)])
         call.out.words(f"Cloned: {counted(made.events, 'event')}, all judged. The keys are files below context/.")
         call.out.words("To record what you edit there: ledger record --from-worktree; then git push.")
         return
     folder = call.folder or opening.place_for(Path.cwd())
-    done = clone(folder.absolute(), Remote(name, absolute(url, Path.cwd()), attachments), call.now())
+    done = clone(folder.resolve(), Remote(name, absolute(url, Path.cwd()), attachments), call.now())
     document = {"ledger": str(done.root), "events": done.events, "head": done.main}
     call.out.answer(document, lambda: [str(done.root)])
     call.out.words(f"Cloned: {counted(done.events, 'event')}, all judged. To record here as well: ledger up")
