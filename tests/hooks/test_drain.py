@@ -30,8 +30,9 @@ def layout(tmp_path: Path) -> Layout:
         return made.layout
 
 
-def begun(layout: Layout, silence: float) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-I", PROGRAM, layout.root, str(silence)], stdin=subprocess.DEVNULL)
+def begun(layout: Layout, silence: float, *program: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, *(program or ("-I", str(PROGRAM))), str(layout.root), str(silence)]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
 
 def until(happened: Callable[[], bool], seconds: float = 20.0) -> None:
@@ -108,7 +109,7 @@ def test_one_that_was_killed_leaves_nothing_in_the_way_of_the_next(layout: Layou
     first.wait()
     claude = Claude(layout)
     claude.start()
-    second = begun(layout, 0.1)
+    second = begun(layout, 0.1, "-m", "ledger.hooks.drain")  # by its name it is the same
     assert second.wait(20) == 0
     assert of_session(layout, claude.session) == ["session.started"]
 

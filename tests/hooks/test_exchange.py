@@ -63,9 +63,12 @@ def test_what_hooks_record_reaches_the_server_by_itself(layout: Layout, server: 
         pass
 
 
-def test_where_no_session_lives_it_gives_what_there_is_and_goes(layout: Layout, server: Path) -> None:
+@pytest.mark.parametrize("program", [["-I", str(Path(beside.__file__).resolve())], ["-m", "ledger.hooks.exchange"]])
+def test_where_no_session_lives_it_gives_what_there_is_and_goes(
+    layout: Layout, server: Path, program: list[str]
+) -> None:
     began = time.monotonic()
-    command = [sys.executable, "-I", str(Path(beside.__file__).resolve()), str(layout.root)]
+    command = [sys.executable, *program, str(layout.root)]
     subprocess.run(command, check=True, timeout=60, stdin=subprocess.DEVNULL)
     assert head(server) == tip(layout)
     assert time.monotonic() - began < beside.LAST
