@@ -39,8 +39,9 @@ types: $(READY)  ## types, strictly
 floors: $(READY)  ## which module may import which
 	$(BIN)/lint-imports --no-logo
 
+# A process that forks where it is at work would leave what it measured there, but for the absolute path.
 coverage: $(READY)  ## run the suite and name every module with too few lines covered
-	$(BIN)/pytest --cov --cov-report= $(PYTEST_ARGS)
+	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/pytest --cov --cov-report= $(PYTEST_ARGS)
 	$(BIN)/coverage json --quiet -o .coverage.json
 	$(BIN)/python tools/coverage_floor.py .coverage.json
 
