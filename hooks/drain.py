@@ -118,6 +118,7 @@ def _drained(layout: Layout, ledger: Ledger) -> set[str]:
         _checkpoint(layout, ledger, done.due)
         start_if_needed(layout)
         _maintain(layout)
+        _index(ledger)
     except LedgerError as error:
         note(layout, _LOG, _words(error), what="drain.refused", level="warning")
     return before & {one.path.name for one in spool.waiting(layout)}
@@ -130,6 +131,15 @@ def _maintain(layout: Layout) -> None:
     if maintenance.is_due(layout):
         with suppress(BusyError):
             maintenance.gc(layout)
+
+
+def _index(ledger: Ledger) -> None:
+    """Bring the index of the events up to date, so that nobody who asks has to wait for that."""
+    from ledger.actions.indexing import ask
+    from ledger.storage.event_index import EventIndex
+
+    with suppress(BusyError):
+        ask(ledger.place, EventIndex.heads)
 
 
 def _checkpoint(layout: Layout, ledger: Ledger, due: Sequence[Due]) -> None:

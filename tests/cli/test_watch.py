@@ -86,7 +86,7 @@ def test_each_event_is_one_line_as_log_shows_it(folder: Path, process: Callable[
         told.append(line(people))
     log = process("log", "--jsonl").stdout.splitlines(keepends=True)
     assert as_json == log[1:3][::-1]
-    shown = re.compile(rb"[0-9a-f]{10}  now {7}  person/[0-9a-f]{4} {5}  (.*)\n")
+    shown = re.compile(rb"[0-9a-f]{10}  (?:now|\d+s ago) +person/[0-9a-f]{4} {5}  (.*)\n")
     subjects = [found[1] for found in map(shown.fullmatch, told) if found]
     assert subjects == [b"session.started person", b"context.set a: x", b"context.set a: y"]
 

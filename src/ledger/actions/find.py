@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 
 from ledger.actions.tip import event_id, event_of
 from ledger.core.ids import EventId, SessionId, is_prefix
+from ledger.core.moment import moment_of
 from ledger.errors import AmbiguousError, DamageError, NotALedgerError, NotFoundError, RefusedError, UsageError
 from ledger.storage.layout import MAIN, PRIVATE, session_of
 from ledger.storage.place import Place
 from ledger.storage.store import Commit, Oid
 
-_AGO = re.compile(r"(\d+)\s*(s|m|h|d|w)(?:\s+ago)?")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 # 27 years and more: sooner the first characters of a commit or an event than an age.
 _OLD = re.compile(r"\d{5,}d")
 _HEX = re.compile(r"[0-9a-f]{4,40}")
@@ -38,7 +36,7 @@ def find_commit(place: Place, rev: str) -> Oid:
         return main_tip(place)
     if not tips(place):
         return main_tip(place)
-    moment = _moment(text, place.now())
+    moment = moment_of(text, place.now())
     if moment is not None and not _OLD.fullmatch(text):
         return _at_time(place, rev, moment)
     is_start = len(text) >= _SHORTEST and bool(is_prefix(text) or _HEX.fullmatch(text))
@@ -171,26 +169,3 @@ def _refuse_cut(commit: Commit, rev: str, moment: int) -> None:
             f"what stood there at {rev!r} was cut off from this ledger",
             hint="what was kept lies in `archive/` of the ledger's folder: ledger restore FILE --to DIR",
         )
-
-
-def _before(now: int, count: int, unit: str) -> int | None:
-    try:
-        return now - timedelta(**{unit: count}) // timedelta(microseconds=1)
-    except OverflowError:
-        return None
-
-
-def _moment(text: str, now: int) -> int | None:
-    ago = _AGO.fullmatch(text)
-    if ago:
-        return _before(now, int(ago[1]), _UNITS[ago[2]])
-    try:
-        moment = datetime.fromisoformat(text.upper())
-    except ValueError:
-        return None
-    if "-" not in text or len(text) < 10:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    if len(text) == 10:
-        moment += timedelta(days=1, microseconds=-1)
-    return int((moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))

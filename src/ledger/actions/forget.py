@@ -8,7 +8,6 @@ logs, bundles of earlier epochs) goes before anything is decided, so that a seco
 from __future__ import annotations
 
 import re
-import shutil
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -27,6 +26,7 @@ from ledger.core.key import key_problems
 from ledger.errors import BusyError, InvalidError, NotFoundError, Problem, UsageError
 from ledger.storage import spool
 from ledger.storage.checkpoints import Checkpoints
+from ledger.storage.event_index import discard
 from ledger.storage.layout import Layout
 from ledger.storage.payloads import attachment_of
 from ledger.storage.place import Place
@@ -131,7 +131,7 @@ def forget(place: Place, author: Author, what: Forgetting, backups: Path | None 
         return _beginning(place, root, what)
 
     root = start_epoch(place, author, begin, what.event, lambda: _payload_moves(place, what, planned))
-    shutil.rmtree(layout.index / "search", ignore_errors=True)
+    discard(layout)
     for path in layout.index.glob("worktree-*"):  # they name files, and are made anew
         path.unlink(missing_ok=True)
     return Forgotten(planned, root.number, root.oid, time.perf_counter() - began)

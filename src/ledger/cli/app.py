@@ -55,6 +55,7 @@ COMMANDS = {
     "get": Entry("Read", "get", "Print what stands at a key."),
     "keys": Entry("Read", "keys", "List the keys, with what stands at each."),
     "log": Entry("Read", "log", "List the events, the newest first."),
+    "search": Entry("Read", "search", "Find the events that hold some words, the best first."),
     "show": Entry("Read", "show", "Show an event, with the change that it made."),
     "diff": Entry("Read", "diff", "Show what differs between two states."),
     "history": Entry("Read", "history", "List the writes of a key, the newest first."),

@@ -194,6 +194,11 @@ class Layout:
         """The projection of which commit is below which."""
         return self.index / "reached"
 
+    @property
+    def events_index(self) -> Path:
+        """The folder of the projections of all events: rows, words, segments."""
+        return self.index / "events"
+
     def stats_of(self, worktree: Path) -> Path:
         """The projection of what the files of one working tree were at its last checkpoint."""
         return self.index / f"worktree-{hashlib.sha256(os.fsencode(worktree)).hexdigest()[:32]}"
@@ -242,6 +247,16 @@ class Layout:
     def import_lock(self) -> Path:
         """Taken while transcripts are imported."""
         return self.locks / "import"
+
+    @property
+    def index_lock(self) -> Path:
+        """Shared by all who read the index of the events; who throws it away has it alone."""
+        return self.locks / "index"
+
+    @property
+    def indexing_lock(self) -> Path:
+        """Taken while the index of the events is extended: one process does, for all."""
+        return self.locks / "indexing"
 
     @property
     def maintenance_lock(self) -> Path:

@@ -5,8 +5,8 @@ people write. The grammar, with the reason for each rule, is in docs/design/cano
 """
 
 from ledger.core.canonical.lenient import loads_lenient
-from ledger.core.canonical.reader import loads
+from ledger.core.canonical.reader import loads, loads_proven
 from ledger.core.canonical.value import MAX_DEPTH, MAX_KEY, Scalar, Value
 from ledger.core.canonical.writer import dumps, problems
 
-__all__ = ["MAX_DEPTH", "MAX_KEY", "Scalar", "Value", "dumps", "loads", "loads_lenient", "problems"]
+__all__ = ["MAX_DEPTH", "MAX_KEY", "Scalar", "Value", "dumps", "loads", "loads_lenient", "loads_proven", "problems"]

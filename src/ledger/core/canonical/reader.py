@@ -50,6 +50,15 @@ def loads(text: str | bytes, *, first: Sequence[str] = ()) -> dict[str, Value]:
     return document
 
 
+def loads_proven(text: str | bytes) -> dict[str, Value]:
+    """Return the document of a text that was proven canonical before, in half the time of `loads`.
+
+    What is not canonical may be misread here, or raise InvalidError: for projections alone, which nothing rests on.
+    """
+    source = text if isinstance(text, str) else decode(text)
+    return {} if source == "{}\n" else _read_document(source.split("\n"))
+
+
 def _read_document(lines: list[str]) -> dict[str, Value]:
     document, at = _read_mapping(lines, 0, 0)
     if at < len(lines) - 1:
