@@ -56,6 +56,7 @@ COMMANDS = {
     "keys": Entry("Read", "keys", "List the keys, with what stands at each."),
     "log": Entry("Read", "log", "List the events, the newest first."),
     "search": Entry("Read", "search", "Find the events that hold some words, the best first."),
+    "stats": Entry("Read", "stats", "Count what is in the ledger: sessions, tools, tokens, cost and more."),
     "show": Entry("Read", "show", "Show an event, with the change that it made."),
     "diff": Entry("Read", "diff", "Show what differs between two states."),
     "history": Entry("Read", "history", "List the writes of a key, the newest first."),

@@ -56,13 +56,14 @@ def wanted_of(
         keys=tuple(keys or ()),
         paths=tuple(paths or ()),
         authors=tuple(authors or ()),
-        since=_time(call, "since", since, starts_day=True),
-        until=_time(call, "until", until),
+        since=time_of(call, "since", since, starts_day=True),
+        until=time_of(call, "until", until),
         words=words,
     )
 
 
-def _time(call: Call, option: str, text: str | None, *, starts_day: bool = False) -> int | None:
+def time_of(call: Call, option: str, text: str | None, *, starts_day: bool = False) -> int | None:
+    """The moment that an option names, in microseconds since 1970; raises UsageError where it names none."""
     if text is None:
         return None
     from ledger.core.moment import moment_of

@@ -52,6 +52,7 @@ COLUMNS = (
     Column("value_bytes", "integer", "the size of what was written, as JSON"),
     Column("value_digest", "text", "a digest of what was written: equal values have equal ones"),
     Column("seen", "integer", "how many writes its writer saw and replaces"),
+    Column("replaces", "text", "the write that it saw and replaces, where that is one"),
     Column("tool", "text", "the tool that was called", few=True),
     Column("call_id", "text", "the agent's own id of the call"),
     Column("input_digest", "text", "a digest of the whole input: equal calls have equal ones"),
@@ -121,6 +122,7 @@ def row_of(event: Event, commit: str, agent: str, host: str) -> Row:
         told["source"] = _text(event.origin.get("source"))
     if event.changes_state:
         told["seen"] = len(event.seen)
+        told["replaces"] = str(event.prev) if isinstance(event.prev, str) else None
     family = _OF_FAMILY.get(event.type.partition(".")[0])
     if kind_of(event) is not None:  # what others declare, or a newer program wrote, is counted and not read into
         told |= {} if family is None else family(data)

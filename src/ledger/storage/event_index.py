@@ -26,6 +26,7 @@ from ledger.storage.layout import Layout
 from ledger.storage.locks import Lock
 from ledger.storage.store import Oid
 
+_IDS = {"id", "replaces"}
 _HEX = {"commit_id", "origin", "value_digest", "input_digest"}
 _AUTHOR = ("agent", "session", "host")
 _CACHE = -65_536  # kibibytes
@@ -304,18 +305,19 @@ def _shown(column: Column) -> str:
     name = column.name
     if column.few:
         return f"t_{name}.text as {name}"
-    if name == "id":
-        cuts = "||'-'||".join(f"substr(lower(hex(e.id)), {at}, {size})" for at, size in _UUID)
-        return f"{cuts} as id"
+    if name in _IDS:
+        cuts = "||'-'||".join(f"substr(lower(hex(e.{name})), {at}, {size})" for at, size in _UUID)
+        return f"case when e.{name} is not null then {cuts} end as {name}"
     return f"lower(nullif(hex(e.{name}), '')) as {name}" if name in _HEX else f"e.{name} as {name}"
 
 
 _FEW = [(at, column.name) for at, column in enumerate(COLUMNS) if column.few]
-_BYTES = [at for at, column in enumerate(COLUMNS) if column.name in {"id", *_HEX}]
+_BYTES = [at for at, column in enumerate(COLUMNS) if column.name in _IDS | _HEX]
 _UUID = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
 _KINDS = {"text": "", "integer": "integer", "real": "real"}
 _FIELDS = ", ".join(f"{c.name} {'integer' if c.few else _KINDS[c.kind]}" for c in COLUMNS)
 _JOINS = " ".join(f"left join name as t_{c.name} on t_{c.name}.n = e.{c.name}" for c in COLUMNS if c.few)
+_SHOWN = ", ".join([*map(_shown, COLUMNS), "e.counts as counts"])
 _SCRIPT = f"""
 create table head (oid blob primary key) without rowid;
 create table name (n integer primary key, what text not null, text text not null, unique (what, text));
@@ -327,9 +329,11 @@ create index event_origin on event (origin) where origin is not null;
 create table event_key (key integer not null, n integer not null, primary key (key, n)) without rowid;
 create table event_file (file integer not null, n integer not null, primary key (file, n)) without rowid;
 create virtual table word using fts5 (words, content='', tokenize="{TOKENS}");
-create view events as select {", ".join(map(_shown, COLUMNS))}, e.counts as counts from event e {_JOINS};
-create view event_keys as
-    select e.id as id, name.text as key_name from event_key k join name on name.n = k.key join events e on e.n = k.n;
+create view events as select {_SHOWN} from event e {_JOINS};
+create view event_keys as select {_SHOWN}, named.text as handed_key
+    from event_key k join name named on named.n = k.key join event e on e.n = k.n {_JOINS};
+create view event_files as select {_SHOWN}, named.text as path
+    from event_file f join name named on named.n = f.file join event e on e.n = f.n {_JOINS};
 """
 # What changes here changes the number: an index of another number is made anew.
 _VERSION = zlib.crc32(_SCRIPT.encode()) & 0x7FFF_FFFF
