@@ -98,3 +98,18 @@ def test_a_draft_left_by_a_dead_process_is_stepped_over(objects: LooseObjects, g
     (git_dir / "objects" / f"tmp_obj_{os.getpid()}_{number}").touch()
     oid = objects.write("blob", b"x")
     assert objects.read(oid) == ("blob", b"x")
+
+
+def test_an_interrupt_just_after_an_object_got_its_name_is_told_as_what_it_is(
+    objects: LooseObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+
+    def interrupted(old: str, new: str) -> None:
+        rename(old, new)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        objects.write("blob", b"content")
+    assert Path(objects.path(object_id("blob", b"content"))).exists()

@@ -293,3 +293,22 @@ def test_a_reader_sees_what_another_process_packed(git_dir: Path, git_store: Git
         git("pack-refs", "--all")
         assert refs.read(MAIN) == oid
         old = oid
+
+
+def test_an_interrupt_just_after_a_ref_was_moved_leaves_the_next_writers_lock_alone(
+    git_store: GitStore, git_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename, lock = os.rename, git_dir / f"{MAIN}.lock"
+    new = commit(git_store, "x")
+
+    def interrupted(old: str, to: str) -> None:
+        rename(old, to)
+        if to.endswith("main"):
+            lock.write_text("the next writer's")
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        git_store.move_ref(MAIN, new, None)
+    assert lock.read_text() == "the next writer's"
+    assert git_store.ref(MAIN) == new

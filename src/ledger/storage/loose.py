@@ -95,7 +95,8 @@ class LooseObjects:
         try:
             self._name(draft, path)
         except BaseException:
-            os.unlink(draft)
+            with contextlib.suppress(FileNotFoundError):  # a signal came just after it had got its name
+                os.unlink(draft)
             raise
         if self._durable:
             with contextlib.suppress(FileNotFoundError):  # packed meanwhile, and git syncs its packs

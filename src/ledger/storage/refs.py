@@ -175,16 +175,23 @@ class _RefLock:
             os.fsync(self._fd)
         os.rename(self._path, path)
         os.fchmod(self._fd, FILE_MODE)
-        locks.let_go(self._fd)
-        self._fd = -1
+        self._let_go()
         if self._durable:
             sync_folder(path.rpartition("/")[0])
 
     def release(self) -> None:
         """Remove the lock file, unless it became the new value."""
-        if self._fd >= 0:
-            os.unlink(self._path)
-            locks.let_go(self._fd)
+        if self._fd < 0:
+            return
+        # A signal may raise just after it became the new value: a lock of that name is then somebody else's.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(self._path), os.fstat(self._fd)):
+                os.unlink(self._path)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        fd, self._fd = self._fd, -1
+        locks.let_go(fd)
 
     def _try(self) -> bool:
         try:
